@@ -1,0 +1,243 @@
+package archive
+
+import (
+	"database/sql"
+	"encoding/json"
+	"iter"
+	"math"
+
+	"mailhaul/account"
+)
+
+// Candidate pairs a source Email that has no done entry with the unclaimed
+// listed messages (ids that no done entry names) that share its key.
+type Candidate struct {
+	SourceID   string
+	Blob       Hash
+	Key        string
+	MessageIDs string
+	State      State // of its entry, "" if none
+	Listed     []Listed
+}
+
+// PendingItem is a source Email that is not on the target as far as is known.
+type PendingItem struct {
+	SourceID string
+	Blob     Hash // "" when the archive has no content for it
+	Size     int64
+	State    State // "" when it was never tried
+	Reason   string
+}
+
+// sameContent is the condition that an entry and a record of one id are of the
+// same content. What names a message is (id, blob): an entry for other content
+// under the same id is another message's. One that tells no content stands for
+// the id alone.
+const sameContent = `(e.blob IS NULL OR r.blob IS NULL OR e.blob = r.blob)`
+
+// pendingEmails are the Emails of a snapshot that have no done entry.
+// Arguments: ?1 journal, ?2 snapshot.
+const pendingEmails = ` FROM record r` + pendingJoins
+
+const pendingJoins = `
+	LEFT JOIN entry e ON e.journal = ?1 AND e.type = 'Email' AND e.source_id = r.id AND ` + sameContent + `
+	LEFT JOIN blob b ON b.hash = r.blob
+	WHERE r.type = 'Email' AND r.snapshot <= ?2 AND (r.until IS NULL OR r.until > ?2) AND NOT r.gone
+		AND (e.state IS NULL OR e.state <> 'done')`
+
+// Pending yields the source Emails of snapshot at that have no done entry, by
+// receivedAt, with the entry's state if there is one. Its body may change the
+// journal.
+func (j *Journal) Pending(at int) iter.Seq2[PendingItem, error] {
+	type item struct {
+		received int64
+		key      string
+		PendingItem
+	}
+	return func(yield func(PendingItem, error) bool) {
+		n, err := j.a.snapshotAt(at)
+		if err != nil {
+			yield(PendingItem{}, err)
+			return
+		}
+		for it, err := range pages(func(last *item) ([]item, error) {
+			after := item{received: math.MinInt64}
+			if last != nil {
+				after = *last
+			}
+			list, err := rows(j.a.cat, func(rs *sql.Rows) (it item, err error) {
+				var blob []byte
+				err = rs.Scan(&it.received, &it.key, &it.SourceID, &blob, &it.Size, &it.State, &it.Reason)
+				it.Blob = hashOf(blob)
+				return it, err
+			}, `SELECT r.received, r.match_key, r.id, b.hash, coalesce(b.size, r.size), coalesce(e.state, ''), coalesce(e.reason, '')`+pendingEmails+
+				` AND (r.received, r.match_key, r.id) > (?3, ?4, ?5) ORDER BY r.received, r.match_key, r.id LIMIT ?6`,
+				j.n, n, after.received, after.key, after.SourceID, pageRows)
+			return list, j.a.catalogError("plan the import", err)
+		}) {
+			if !yield(it.PendingItem, err) {
+				return
+			}
+		}
+	}
+}
+
+// PendingCount counts what Pending yields, and its bytes.
+func (j *Journal) PendingCount(at int) (items, bytes int64, err error) {
+	n, err := j.a.snapshotAt(at)
+	if err != nil {
+		return 0, 0, err
+	}
+	_, err = j.a.cat.row(`SELECT count(*), coalesce(sum(coalesce(b.size, r.size)), 0)`+pendingEmails, []any{j.n, n}, &items, &bytes)
+	return items, bytes, j.a.catalogError("plan the import", err)
+}
+
+// unclaimed is the condition on listed messages that no done entry names them.
+const unclaimed = ` AND NOT EXISTS (SELECT 1 FROM entry d WHERE d.journal = l.journal AND d.type = 'Email' AND d.target_id = l.id AND d.state = 'done')`
+
+// candidate is a source with its place in the order.
+type candidate struct {
+	received int64
+	Candidate
+}
+
+// Candidates yields the source Emails of snapshot at without a done entry for
+// which unclaimed listed messages share the key, grouped by key: all sources of
+// a key come one after the other, and each carries the same list, as it was
+// before the first of them was yielded. ids narrows to these source ids (nil:
+// all). Its body may change the journal.
+func (j *Journal) Candidates(at int, ids []string) iter.Seq2[Candidate, error] {
+	return func(yield func(Candidate, error) bool) {
+		n, err := j.a.snapshotAt(at)
+		if err != nil {
+			yield(Candidate{}, err)
+			return
+		}
+		for c, err := range pages(func(last *candidate) ([]candidate, error) {
+			list, err := j.candidateGroups(n, ids, last)
+			return list, j.a.catalogError("compare with the listing", err)
+		}) {
+			if !yield(c.Candidate, err) {
+				return
+			}
+		}
+	}
+}
+
+// candidateGroups reads the next groups, whole ones only: claims that the
+// caller makes for one source must not change the list of the next.
+func (j *Journal) candidateGroups(n int, ids []string, last *candidate) ([]candidate, error) {
+	after := candidate{received: math.MinInt64}
+	if last != nil {
+		after = *last
+	}
+	from := pendingEmails
+	args := []any{j.n, n, after.received, after.Key}
+	if ids != nil { // a CROSS JOIN keeps its order: look up the ids, don't walk over all Emails
+		from = ` FROM json_each(?6) w CROSS JOIN record r ON r.id = w.value` + pendingJoins
+	}
+	for limit := pageRows; ; limit *= 4 {
+		limited := append(args, limit)
+		if ids != nil {
+			limited = append(limited, string(account.Marshal(ids)))
+		}
+		list, err := rows(j.a.cat, func(rs *sql.Rows) (c candidate, err error) {
+			var blob []byte
+			err = rs.Scan(&c.received, &c.Key, &c.SourceID, &blob, &c.MessageIDs, &c.State)
+			c.Blob = hashOf(blob)
+			return c, err
+		}, `SELECT r.received, r.match_key, r.id, b.hash, r.message_ids, coalesce(e.state, '')`+from+`
+				AND EXISTS (SELECT 1 FROM listed l WHERE l.journal = ?1 AND l.match_key = r.match_key`+unclaimed+`)
+				AND (r.received, r.match_key) > (?3, ?4) ORDER BY r.received, r.match_key, r.id LIMIT ?5`, limited...)
+		if err != nil {
+			return nil, err
+		}
+		if len(list) == limit { // the last group may go on
+			whole := len(list)
+			for key := list[whole-1].Key; whole > 0 && list[whole-1].Key == key; {
+				whole--
+			}
+			if list = list[:whole]; whole == 0 {
+				continue
+			}
+		}
+		return list, j.addListed(list)
+	}
+}
+
+// addListed gives each candidate the listed messages with its key.
+func (j *Journal) addListed(list []candidate) error {
+	var keys []string
+	for i, c := range list {
+		if i == 0 || c.Key != list[i-1].Key {
+			keys = append(keys, c.Key)
+		}
+	}
+	text, err := json.Marshal(keys)
+	if err != nil {
+		return err
+	}
+	listed, err := rows(j.a.cat, scanListed, `SELECT `+listedColumns+` FROM listed l
+		WHERE l.journal = ? AND l.match_key IN (SELECT value FROM json_each(?))`+unclaimed+` ORDER BY l.id`, j.n, string(text))
+	if err != nil {
+		return err
+	}
+	byKey := map[string][]Listed{}
+	for _, l := range listed {
+		byKey[l.Key] = append(byKey[l.Key], l)
+	}
+	for i := range list {
+		list[i].Listed = byKey[list[i].Key]
+	}
+	return nil
+}
+
+// Changed yields the objects of the type as snapshot at has them that have a
+// done entry and whose record was written after snapshot since. An Email is
+// its entry's only while it has the same content.
+func (j *Journal) Changed(at, since int, t account.Type) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		n, err := j.a.snapshotAt(at)
+		if err != nil {
+			yield(Record{}, err)
+			return
+		}
+		for f, err := range pages(func(last *found) ([]found, error) {
+			received, key, id := last.after()
+			list, err := rows(j.a.cat, scanFound, `SELECT `+foundColumns+` FROM record r
+				JOIN entry e ON e.journal = ?1 AND e.type = r.type AND e.source_id = r.id AND e.state = 'done'
+				WHERE r.type = ?2 AND r.snapshot > ?3 AND r.snapshot <= ?4 AND (r.until IS NULL OR r.until > ?4) AND NOT r.gone
+					AND (r.type <> 'Email' OR e.blob IS NULL OR e.blob = r.blob)
+					AND (r.received, r.match_key, r.id) > (?5, ?6, ?7)
+				ORDER BY r.received, r.match_key, r.id LIMIT ?8`, j.n, t.Name, since, n, received, key, id, pageRows)
+			return list, j.a.catalogError("look for what changed", err)
+		}) {
+			var rec Record
+			if err == nil {
+				rec, err = j.a.readRecord(t.Name, f)
+			}
+			if !yield(rec, err) {
+				return
+			}
+		}
+	}
+}
+
+// Removed yields done entries of the type whose source object is gone at
+// snapshot at: for an Email also when its id names other content by then.
+func (j *Journal) Removed(at int, t account.Type) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		n, err := j.a.snapshotAt(at)
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		for e, err := range j.entries(t.Name, ` AND e.state = 'done' AND NOT EXISTS (
+				SELECT 1 FROM record r WHERE r.type = e.type AND r.id = e.source_id AND r.snapshot <= ? AND (r.until IS NULL OR r.until > ?) AND NOT r.gone
+					AND (e.type <> 'Email' OR e.blob IS NULL OR e.blob = r.blob))`, []any{n, n}) {
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package archive
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"mailhaul/account"
+)
+
+const (
+	// propPrefix begins the properties that are ours in an object's member.
+	propPrefix = "mailhaul:"
+	propBlob   = propPrefix + "blob" // the SHA-256 of the object's content
+	propGone   = propPrefix + "gone" // true: the object is no longer there
+	// maxObject bounds the JSON of one object.
+	maxObject = 64 << 20
+)
+
+// Record is one object as a snapshot has it.
+type Record struct {
+	Snapshot int            // that wrote it
+	Object   account.Object // as the server gave it
+	Blob     Hash           // of its content, "" if it has none or that could not be had
+}
+
+// row is a row of the table record, see docs/archive-format.md.
+type row struct {
+	typ, id    string
+	snapshot   int
+	gone       bool
+	blob       Hash
+	blobID     string
+	size       int64
+	received   int64
+	key        string
+	messageIDs string
+	digest     []byte
+	place
+}
+
+// newRow derives a row from what an object's member holds. All that the
+// catalog knows of an object comes from here, for a run and for Reindex alike.
+func newRow(typ string, o account.Object, snapshot int) *row {
+	r := &row{typ: typ, id: o.ID(), snapshot: snapshot, gone: o.Bool(propGone), size: o.Int("size")}
+	sum := sha256.Sum256(o.Encode())
+	r.digest = sum[:16]
+	if r.gone {
+		return r
+	}
+	if h := Hash(o.Text(propBlob)); h.valid() {
+		r.blob = h
+	}
+	r.blobID = o.Text(blobProperty(typ))
+	if typ == account.Email.Name {
+		r.received = o.Time("receivedAt").Unix()
+		r.key = account.MatchKey(o)
+		r.messageIDs = account.MessageIDs(o)
+	}
+	return r
+}
+
+// blobProperty names the property with the server's id of the content.
+func blobProperty(typ string) string {
+	if t, ok := account.TypeByName(typ); ok {
+		return t.Blob
+	}
+	return "blobId" // a type from a later mailhaul; RFC 8620 §6 names it so throughout
+}
+
+// encodeObject is the content of an object's member. Values stay as the server
+// wrote them.
+func encodeObject(o account.Object) ([]byte, error) {
+	for name, v := range o {
+		if !json.Valid(v) {
+			return nil, fmt.Errorf("property %q of object %q is no JSON", name, o.ID())
+		}
+	}
+	data := account.Marshal(o)
+	if len(data) > maxObject {
+		return nil, fmt.Errorf("object %q has %d bytes of JSON, more than %d", o.ID(), len(data), maxObject)
+	}
+	return data, nil
+}
+
+// readObject reads an object's member as it is, our properties included.
+func readObject(f *frameReader) (account.Object, error) {
+	data, err := readSmall(f)
+	if err != nil {
+		return nil, err
+	}
+	o, err := account.ParseObject(data)
+	if err == nil && o.ID() == "" {
+		err = fmt.Errorf("the object has no id")
+	}
+	return o, err
+}
+
+// readSmall reads a member that is not a blob.
+func readSmall(f *frameReader) ([]byte, error) {
+	if f.Size > maxObject {
+		return nil, fmt.Errorf("%s has %d bytes, more than %d", f.Name, f.Size, maxObject)
+	}
+	return io.ReadAll(f)
+}
+
+// serverObject removes the properties that are not the server's.
+func serverObject(o account.Object) account.Object {
+	c := make(account.Object, len(o))
+	for name, v := range o {
+		if !strings.HasPrefix(name, propPrefix) {
+			c[name] = v
+		}
+	}
+	return c
+}
+
+// inserts are the statements that put rows into the catalog in one transaction.
+type inserts struct {
+	blob, supersede, record *sql.Stmt
+}
+
+func prepareInserts(tx *sql.Tx) (*inserts, error) {
+	var s inserts
+	for _, p := range []struct {
+		stmt **sql.Stmt
+		text string
+	}{
+		{&s.blob, `INSERT OR IGNORE INTO blob (hash, size, pack, start, length) VALUES (?, ?, ?, ?, ?)`},
+		{&s.supersede, `UPDATE record SET until = ? WHERE type = ? AND id = ? AND snapshot < ? AND until IS NULL`},
+		{&s.record, `INSERT OR REPLACE INTO record (type, id, snapshot, until, gone, blob, blob_id, size, received, match_key, message_ids, digest, pack, start, length)
+			VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`},
+	} {
+		var err error
+		if *p.stmt, err = tx.Prepare(p.text); err != nil {
+			return nil, err
+		}
+	}
+	return &s, nil
+}
+
+func (s *inserts) putBlob(h Hash, b blobRow) error {
+	_, err := s.blob.Exec(h.bytes(), b.size, b.pack, b.start, b.length)
+	return err
+}
+
+func (s *inserts) putRecord(r *row) error {
+	if _, err := s.supersede.Exec(r.snapshot, r.typ, r.id, r.snapshot); err != nil {
+		return err
+	}
+	blobID := sql.NullString{String: r.blobID, Valid: r.blobID != ""}
+	_, err := s.record.Exec(r.typ, r.id, r.snapshot, r.gone, r.blob.bytes(), blobID, r.size, r.received, r.key, r.messageIDs, r.digest, r.pack, r.start, r.length)
+	return err
+}
+
+// blobRow is a row of the table blob, but for the hash.
+type blobRow struct {
+	size int64
+	place
+}

@@ -1,0 +1,291 @@
+package archive
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"mailhaul/account"
+)
+
+// VerifyReport is what Verify found.
+type VerifyReport struct {
+	Packs, Blobs, Objects, Snapshots int64
+	Bytes                            int64 // of packs read
+	Problems                         []Problem
+}
+
+// Problem is one thing that is wrong.
+type Problem struct {
+	Pack   int // 0 when it is not about one
+	Offset int64
+	Member string   // "blob/…"
+	Items  []string // the messages (or scripts) it costs, for a person
+	Reason string
+}
+
+// verification is a Verify at work.
+type verification struct {
+	a        *Archive
+	report   VerifyReport
+	lost     map[Hash]int // blobs that can not be read, and the problem that says so
+	progress func(done, total int64)
+	total    int64
+}
+
+// Verify reads everything: every hash, every record, the catalog against the
+// packs. It may run while another process writes, and then checks what was
+// committed when it came to a pack. An error is what kept it from looking;
+// what it found wrong is in the report.
+func (a *Archive) Verify(ctx context.Context, progress func(done, total int64)) (*VerifyReport, error) {
+	v := &verification{a: a, lost: map[Hash]int{}, progress: progress}
+	packs, err := a.packRows()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range packs {
+		v.total += p.length
+	}
+	for _, p := range packs {
+		if err := v.pack(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	for _, step := range []func() error{v.strayPacks, v.missingBlobs, v.nameLost, v.counts} {
+		if err := errors.Join(ctx.Err(), step()); err != nil {
+			return nil, err
+		}
+	}
+	return &v.report, nil
+}
+
+func (v *verification) problem(p Problem) {
+	v.report.Problems = append(v.report.Problems, p)
+}
+
+// pack reads one pack along with the rows that point into it.
+func (v *verification) pack(ctx context.Context, p packRow) error {
+	v.report.Packs++
+	file, err := os.Open(v.a.packPath(p.n))
+	if err != nil {
+		v.problem(Problem{Pack: p.n, Reason: fmt.Sprintf("the pack can not be opened: %v", err)})
+		return v.rowsUntil(v.a.placed(p.n), p.length, "the pack can not be opened")
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("verify %s: %w", packName(p.n), err)
+	}
+	end, before := min(p.length, info.Size()), len(v.report.Problems)
+	rows := v.a.placed(p.n)
+	sealed := false
+	err = scanPack(ctx, file, p.n, end, func(f frame) error {
+		v.report.Bytes += f.length
+		if v.progress != nil {
+			v.progress(v.report.Bytes, v.total)
+		}
+		sealed = f.trailer && f.err == nil
+		return v.frame(rows, f)
+	})
+	if err != nil {
+		return err
+	}
+	if end < p.length {
+		v.problem(Problem{Pack: p.n, Offset: end, Reason: fmt.Sprintf("the pack is cut short: it has %d bytes of %d", end, p.length)})
+	} else if p.sealed && !sealed {
+		v.problem(Problem{Pack: p.n, Offset: end, Reason: "the pack does not end with a tar file's trailer"})
+	}
+	if err := v.rowsUntil(rows, p.length, "the pack holds nothing there"); err != nil || len(v.report.Problems) > before {
+		return err
+	}
+	// Not every bit of a frame makes a difference to what it decompresses to.
+	if crc, err := packCRC(file, end); err != nil {
+		return fmt.Errorf("verify %s: %w", packName(p.n), err)
+	} else if crc != p.crc {
+		v.problem(Problem{Pack: p.n, Reason: "its bytes changed since they were written (CRC-32), though all members still read as they should"})
+	}
+	return nil
+}
+
+// rowsUntil reports the rows that point before end and were not met.
+func (v *verification) rowsUntil(rows *placedRows, end int64, reason string) error {
+	for {
+		row, err := rows.before(end)
+		if err != nil || row == nil {
+			return err
+		}
+		v.lose(row, reason)
+	}
+}
+
+// frame checks what lies in a pack against its row.
+func (v *verification) frame(rows *placedRows, f frame) error {
+	if err := v.rowsUntil(rows, f.start, "the pack holds nothing there"); err != nil {
+		return err
+	}
+	if f.err != nil {
+		met := false
+		for {
+			row, err := rows.before(f.start + f.length)
+			if err != nil {
+				return err
+			}
+			if row == nil {
+				break
+			}
+			v.lose(row, f.err.Error())
+			met = true
+		}
+		if !met {
+			v.problem(Problem{Pack: f.pack, Offset: f.start, Reason: fmt.Sprintf("%v (nothing that is needed)", f.err)})
+		}
+		return nil
+	}
+	row, err := rows.before(f.start + 1)
+	if err != nil || f.trailer && row == nil {
+		return err
+	}
+	if row == nil {
+		return v.unrowed(f)
+	}
+	if reason := v.compare(row, f); reason != "" {
+		v.lose(row, reason)
+	}
+	return nil
+}
+
+// compare says what is wrong between a row and the whole member it points at.
+func (v *verification) compare(row *placedRow, f frame) string {
+	if row.name() != f.name || row.length != f.length {
+		return fmt.Sprintf("the catalog points at it, but there lies %.200q (%d bytes)", f.name, f.length)
+	}
+	switch row.kind {
+	case kindBlob:
+		v.report.Blobs++
+		if row.size != f.size {
+			return fmt.Sprintf("the catalog says %d bytes, it has %d", row.size, f.size)
+		}
+	case kindObject:
+		v.report.Objects++
+		fresh, err := parseRow(f)
+		if err != nil {
+			return err.Error()
+		}
+		if fresh.id != row.id || string(fresh.digest) != string(row.digest) || fresh.blob != row.hash || fresh.gone != row.gone {
+			return "the catalog's row does not fit the object"
+		}
+	case kindSnapshot:
+		v.report.Snapshots++
+		var rec SnapshotRecord
+		if err := json.Unmarshal(f.data, &rec); err != nil || rec.Snapshot != row.snapshot {
+			return "it is no record of that snapshot"
+		}
+		if string(f.data) != row.text {
+			return "the catalog's copy of the record differs"
+		}
+	}
+	return ""
+}
+
+// parseRow makes the catalog's row anew from an object's member.
+func parseRow(f frame) (*row, error) {
+	m, _ := parseName(f.name)
+	o, err := account.ParseObject(f.data)
+	if err != nil {
+		return nil, err
+	}
+	if encodeID(o.ID()) != m.id || m.id == "" {
+		return nil, fmt.Errorf("it holds an object with the id %.80q", o.ID())
+	}
+	r := newRow(m.typ, o, m.snapshot)
+	r.place = f.place
+	return r, nil
+}
+
+// unrowed judges a whole member that no row points at. That is right for an
+// object which the same snapshot wrote again later, and for a blob's second copy.
+func (v *verification) unrowed(f frame) error {
+	m, _ := parseName(f.name)
+	known := false
+	var err error
+	switch m.kind {
+	case kindBlob:
+		known, err = v.a.cat.row(`SELECT 1 FROM blob WHERE hash = ?`, []any{m.hash.bytes()}, new(int))
+	case kindObject:
+		var r *row
+		if r, err = parseRow(f); err == nil {
+			known, err = v.a.cat.row(`SELECT 1 FROM record WHERE type = ? AND id = ? AND snapshot = ? AND (pack, start) > (?, ?)`,
+				[]any{m.typ, r.id, m.snapshot, f.pack, f.start}, new(int))
+		} else {
+			err = nil
+		}
+	}
+	if err != nil {
+		return v.a.catalogError("verify", err)
+	}
+	if !known {
+		v.problem(Problem{Pack: f.pack, Offset: f.start, Member: f.name,
+			Reason: fmt.Sprintf("the catalog does not know it; `mailhaul archive reindex %s` builds it again", v.a.dir)})
+	}
+	return nil
+}
+
+// lose reports a row whose member can not be had.
+func (v *verification) lose(row *placedRow, reason string) {
+	p := Problem{Pack: row.pack, Offset: row.start, Member: row.name(), Reason: reason}
+	switch row.kind {
+	case kindBlob:
+		v.lost[row.hash] = len(v.report.Problems)
+	case kindObject:
+		p.Items = []string{fmt.Sprintf("%s %s as of snapshot %d", row.typ, row.id, row.snapshot)}
+	}
+	v.problem(p)
+}
+
+// strayPacks reports packs that the catalog does not know.
+func (v *verification) strayPacks() error {
+	files, err := v.a.packFiles()
+	if err != nil {
+		return err
+	}
+	packs, err := v.a.packRows()
+	if err != nil {
+		return err
+	}
+	known := map[int]bool{}
+	for _, p := range packs {
+		known[p.n] = true
+	}
+	for _, n := range files {
+		info, err := os.Stat(v.a.packPath(n))
+		if err == nil && !known[n] && info.Size() > 0 {
+			v.problem(Problem{Pack: n, Reason: fmt.Sprintf("the catalog does not know this pack; `mailhaul archive reindex %s` builds it again", v.a.dir)})
+		}
+	}
+	return nil
+}
+
+// counts compares what the snapshots say of themselves with their records.
+func (v *verification) counts() error {
+	list, err := v.a.Snapshots()
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		for name, t := range s.Types {
+			c, err := v.a.typeCounts(name, s.Snapshot)
+			if err != nil {
+				return err
+			}
+			if c.Objects != t.Objects || c.Changed != t.Changed || c.Gone != t.Gone {
+				v.problem(Problem{Member: snapshotName(s.Snapshot), Reason: fmt.Sprintf(
+					"it says %d %s objects, %d changed, %d gone; the archive has %d, %d, %d", t.Objects, name, t.Changed, t.Gone, c.Objects, c.Changed, c.Gone)})
+			} else if c.Bytes != t.Bytes && len(v.lost) == 0 {
+				v.problem(Problem{Member: snapshotName(s.Snapshot), Reason: fmt.Sprintf("it says %d bytes of %s, the archive has %d", t.Bytes, name, c.Bytes)})
+			}
+		}
+	}
+	return nil
+}
