@@ -1,0 +1,33 @@
+// Package jmapclient speaks to one JMAP server (RFC 8620, RFC 8621) as one
+// signed-in user.
+//
+// [Dial] finds the session from whatever the user typed and signs in. A
+// [Client] then resolves names to an [Account], and everything else is a method
+// of the account: reads ([Account.Get], [Account.All], [Account.Page],
+// [Account.Changes]), writes ([Account.Set], [Account.Import],
+// [Account.CopyEmails]), blobs that stream both ways ([Account.Upload],
+// [Account.Download]), and [Account.Call] for what has no typed method.
+//
+// The package takes servers as they are. Sessions lie about hosts and ports,
+// limits are missing or absurd, ids hold characters that RFC 8620 forbids,
+// empty maps are left out, filters are ignored, processes die without an
+// answer. What it promises on top of that:
+//
+//   - Credentials go to the origin the user named and nowhere else: not to
+//     where a redirect or a session points, not into an error, not into a log.
+//   - A name gives the right account or an error that lists what there is.
+//   - A request that creates something is sent twice only when the first one
+//     surely was not carried out. Otherwise the error is of kind [Unknown], and
+//     the caller has to look at what is there before it goes on.
+//   - Every other request is tried again after a passing fault, with growing
+//     pauses, for a bounded time. A transfer in which nothing moves is cut.
+//   - Nothing a server sends is taken into memory unbounded.
+//   - Every error is an [*Error]: which call, for which account and item, what
+//     the server said, and a [Kind] that says what can be done about it.
+//
+// The way of a call: methods.go, set.go and email.go build invocations; wire.go
+// encodes them and reads the answers; blob.go does the same for blobs; retry.go
+// decides whether to try again; transport.go sends one request; faults.go says
+// what an answer means. discover.go finds the session, resolve.go and
+// principal.go find accounts in it and beside it.
+package jmapclient

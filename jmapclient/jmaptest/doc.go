@@ -1,0 +1,27 @@
+// Package jmaptest is an in-memory JMAP server for tests and demonstrations.
+//
+// It speaks RFC 8620 (core), RFC 8621 (mail, identities, vacation), RFC 9404
+// (blobs), RFC 9425 (quotas), RFC 9661 (Sieve) and as much of RFC 9670
+// (principals) as it takes to find an account by name. It keeps states and the
+// history of changes for real, enforces the limits that it announces, and can
+// be told to fail in the ways in which networks and servers fail ([Fault]).
+//
+// The zero [Options] are a strict server: what the RFCs say, and where they
+// leave a choice the one that gives a client least. A [Profile] is a table of
+// the points in which real servers differ from that; [Stalwart06] and
+// [Stalwart07] are such tables, and the tests hold them against exchanges that
+// were recorded from those servers. Making another server is filling in
+// another table.
+//
+// How a request runs: http.go signs the caller in and applies the limits,
+// fault.go may interfere, request.go runs the method calls one by one, each
+// under the server's lock and its answer encoded after the lock is given up.
+// methods.go lists the methods; get, set and changes are alike for all types
+// (standard.go) and each type's file says what is its own.
+//
+// Left out: composing messages with Email/set, body parts and header forms in
+// Email/get, submission, push. Text filters are substring searches.
+//
+// direct.go gives a test a second door, past HTTP: to put mail in, to change
+// it behind a client's back, and to judge what arrived.
+package jmaptest

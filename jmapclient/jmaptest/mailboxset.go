@@ -1,0 +1,187 @@
+package jmaptest
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+)
+
+type mailboxSetArgs struct {
+	setArgs
+	OnDestroyRemoveEmails bool `json:"onDestroyRemoveEmails"`
+}
+
+func (c *call) mailboxSet() (any, error) {
+	var g mailboxSetArgs
+	if err := c.read(&g); err != nil {
+		return nil, err
+	}
+	return c.set(g.setArgs, writer{
+		typ:   typeMailbox,
+		after: "parentId",
+		create: func(f fields) (object, *setError) {
+			m := &mailbox{}
+			if bad := c.mailboxPatch(m, f, true); bad != nil {
+				return nil, bad
+			}
+			c.a.mailboxes.add(c.a, m)
+			c.a.note(typeMailbox, m.id, created)
+			if c.s.p.BareCreated {
+				return object{"id": m.id}, nil
+			}
+			o := c.mailboxObject(m, func(p string) bool { return p != "acl" && f[p] == nil })
+			return o, nil
+		},
+		update: func(id string, _ json.RawMessage, f fields) (any, *setError) {
+			m := c.a.mailboxes.byID[id]
+			if m == nil {
+				return nil, refused("notFound", "")
+			}
+			if bad := c.mailboxPatch(m, f, false); bad != nil {
+				return nil, bad
+			}
+			c.a.note(typeMailbox, m.id, updated)
+			return nil, nil
+		},
+		destroy: func(id string) *setError { return c.mailboxDestroy(id, g.OnDestroyRemoveEmails) },
+	})
+}
+
+// mailboxPatch gives a mailbox new properties, or says which one it cannot have.
+func (c *call) mailboxPatch(m *mailbox, f fields, isNew bool) *setError {
+	next := *m
+	next.subscribers = maps.Clone(m.subscribers)
+	for _, p := range slices.Sorted(maps.Keys(f)) {
+		if bad := c.mailboxProp(&next, p, f[p]); bad != nil {
+			return bad
+		}
+	}
+	if bad := c.mailboxFits(m, &next, isNew); bad != nil {
+		return bad
+	}
+	*m = next
+	return nil
+}
+
+func (c *call) mailboxProp(m *mailbox, prop string, raw json.RawMessage) *setError {
+	var err error
+	switch prop {
+	case "name":
+		if err = json.Unmarshal(raw, &m.name); c.s.p.TrimNames {
+			m.name = strings.TrimSpace(m.name)
+		}
+	case "parentId":
+		var ref *string
+		if err = json.Unmarshal(raw, &ref); err == nil {
+			return c.mailboxParent(m, ref)
+		}
+	case "role":
+		var role *string
+		err = json.Unmarshal(raw, &role)
+		m.role = ""
+		if role != nil {
+			m.role = *role
+		}
+	case "sortOrder":
+		if err = json.Unmarshal(raw, &m.sortOrder); m.sortOrder < 0 {
+			return invalid("sortOrder cannot be negative.", prop)
+		}
+	case "isSubscribed":
+		var on bool
+		if err = json.Unmarshal(raw, &on); err == nil {
+			m.subscribe(c.caller, on)
+		}
+	case "acl":
+		if !c.s.p.MailboxACL {
+			return invalid("There is no property acl.", prop)
+		}
+		m.acl = slices.Clone(raw)
+	default:
+		return invalid("The property cannot be set.", prop)
+	}
+	if err != nil {
+		return invalid("It has the wrong type.", prop)
+	}
+	return nil
+}
+
+func (c *call) mailboxParent(m *mailbox, ref *string) *setError {
+	m.parent = nil
+	if ref == nil {
+		return nil
+	}
+	if m.parent = c.a.mailboxes.byID[c.resolveID(*ref)]; m.parent != nil {
+		return nil
+	}
+	if strings.HasPrefix(*ref, "#") && c.s.p.DanglingNotFound {
+		return refused("notFound", "What "+*ref+" stands for was not made.")
+	}
+	return invalid("The parent "+*ref+" does not exist.", "parentId")
+}
+
+// mailboxFits checks a mailbox as it would be against the others (RFC 8621 §2.5).
+func (c *call) mailboxFits(m, next *mailbox, isNew bool) *setError {
+	for p := next.parent; p != nil; p = p.parent {
+		if p == m && !isNew {
+			return invalid("A mailbox cannot be inside itself.", "parentId")
+		}
+	}
+	switch other := c.a.mailboxes.child(next.parent, next.name); {
+	case next.name == "":
+		return invalid("A mailbox needs a name.", "name")
+	case len(next.name) > c.s.p.MaxName:
+		return invalid("The name is too long.", "name")
+	case c.s.p.NoSlash && strings.Contains(next.name, "/"):
+		return invalid("A name cannot have a slash.", "name")
+	case next.depth() > c.s.p.MaxDepth:
+		return invalid("That is too deep.", "parentId")
+	case other != nil && other != m:
+		return invalid("There is a mailbox of that name.", "name")
+	}
+	if next.role == "" || next.role == m.role && !isNew {
+		return nil
+	}
+	if other := c.a.mailboxes.byRole(next.role); other != nil && other != m {
+		return invalid("There is a mailbox with the role "+next.role+".", "role")
+	}
+	if c.s.p.Roles != nil && !slices.Contains(c.s.p.Roles, next.role) {
+		return invalid("There is no role "+next.role+".", "role")
+	}
+	return nil
+}
+
+func (c *call) mailboxDestroy(id string, removeEmails bool) *setError {
+	m := c.a.mailboxes.byID[id]
+	if m == nil {
+		return refused("notFound", "")
+	}
+	for _, child := range c.a.mailboxes.byID {
+		if child.parent == m {
+			return refused("mailboxHasChild", "There are mailboxes inside it.")
+		}
+	}
+	if m.role == "inbox" {
+		return refused("forbidden", "The inbox stays.")
+	}
+	if m.emails > 0 && !removeEmails {
+		return refused("mailboxHasEmail", "There are messages in it.")
+	}
+	for _, e := range slices.Clone(c.a.emails.order) {
+		if e.in[m] {
+			in := maps.Clone(e.in)
+			delete(in, m)
+			c.a.emailPut(e, in, e.keywords)
+		}
+	}
+	c.a.mailboxGone(m)
+	return nil
+}
+
+func (a *account) mailboxGone(m *mailbox) {
+	delete(a.mailboxes.byID, m.id)
+	if a.s.p.ReuseIDs {
+		a.mailboxes.numbers.giveBack(m.n)
+	}
+	a.note(typeMailbox, m.id, destroyed)
+}

@@ -1,0 +1,251 @@
+package jmaptest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+)
+
+// object is a JSON object on its way out.
+type object = map[string]any
+
+// request is RFC 8620 §3.3's Request and what it gathers as it runs.
+type request struct {
+	Using      []string          `json:"using"`
+	Calls      []json.RawMessage `json:"methodCalls"`
+	CreatedIDs map[string]string `json:"createdIds"`
+
+	calls     []invocation
+	responses []invocation
+	decoded   map[int]any // responses that a reference looked into
+	created   map[string]string
+	caller    *account
+	wrongSize bool // fault
+}
+
+type invocation struct {
+	name string
+	args json.RawMessage
+	id   string
+}
+
+func (i *invocation) UnmarshalJSON(data []byte) error {
+	var parts []json.RawMessage
+	if err := json.Unmarshal(data, &parts); err != nil {
+		return err
+	}
+	if len(parts) != 3 {
+		return errors.New("an invocation has three parts")
+	}
+	if err := json.Unmarshal(parts[0], &i.name); err != nil {
+		return err
+	}
+	i.args = parts[1]
+	if !bytes.HasPrefix(bytes.TrimSpace(i.args), []byte("{")) {
+		return errors.New("the arguments of an invocation are an object")
+	}
+	return json.Unmarshal(parts[2], &i.id)
+}
+
+func (i invocation) MarshalJSON() ([]byte, error) {
+	return encode([]any{i.name, i.args, i.id}), nil
+}
+
+// methodError is RFC 8620 §3.6.2's error of one method call.
+type methodError struct {
+	Type        string
+	Description string
+}
+
+func (e *methodError) Error() string { return e.Type + ": " + e.Description }
+
+func failed(typ, description string) error { return &methodError{typ, description} }
+
+// errUnauthorized refuses the whole request.
+var errUnauthorized = errors.New("not for you")
+
+// call is one method call.
+type call struct {
+	s      *Server
+	req    *request
+	caller *account
+	a      *account // that accountId names
+	using  []string
+	name   string
+	args   json.RawMessage
+	extra  []extra // responses after the call's own
+}
+
+type extra struct {
+	name string
+	args any
+}
+
+// serveAPI is RFC 8620 §3.
+func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, caller *account, _ string) {
+	leave, ok := s.enter(w, "maxConcurrentRequests", caller, s.p.Limits.MaxConcurrentRequests)
+	if !ok {
+		return
+	}
+	defer leave()
+	body, err := readAll(r, s.p.Limits.MaxSizeRequest)
+	if errors.Is(err, errTooLarge) {
+		limitProblem(w, "maxSizeRequest")
+		return
+	}
+	if err != nil {
+		return // the client went
+	}
+	req, typ := parseRequest(body)
+	if typ == "" && !s.p.AnyContentType && !isJSON(r.Header.Get("Content-Type")) {
+		typ = "notJSON"
+	}
+	f := s.traffic.count(Request{Kind: "api", Login: caller.user.Login, Methods: req.methods()})
+	if !f.before(w) {
+		return
+	}
+	if typ == "" {
+		typ = s.checkUsing(req)
+	}
+	switch {
+	case typ != "":
+		problem(w, http.StatusBadRequest, "urn:ietf:params:jmap:error:"+typ, "", "The request is refused: "+typ+".")
+		return
+	case int64(len(req.calls)) > s.p.Limits.MaxCallsInRequest:
+		limitProblem(w, "maxCallsInRequest")
+		return
+	}
+	req.caller, req.wrongSize = caller, f != nil && f.Do == WrongSize
+	if err := s.run(req); err != nil {
+		unauthorized(w)
+		return
+	}
+	s.mu.Lock()
+	answer := object{"methodResponses": req.responses, "sessionState": s.sessionState(caller)}
+	s.mu.Unlock()
+	if req.CreatedIDs != nil {
+		answer["createdIds"] = req.created
+	}
+	leave()
+	s.answer(w, r, f, http.StatusOK, "application/json; charset=utf-8", encode(answer))
+}
+
+// parseRequest reads a request; typ is the error of RFC 8620 §3.6.1, "" if there is none.
+func parseRequest(body []byte) (req *request, typ string) {
+	req = &request{decoded: map[int]any{}, created: map[string]string{}}
+	if !json.Valid(body) {
+		return req, "notJSON"
+	}
+	if err := json.Unmarshal(body, req); err != nil || req.Using == nil || req.Calls == nil {
+		return req, "notRequest"
+	}
+	req.calls = make([]invocation, len(req.Calls))
+	for i, raw := range req.Calls {
+		if err := json.Unmarshal(raw, &req.calls[i]); err != nil {
+			req.calls = nil
+			return req, "notRequest"
+		}
+	}
+	for k, v := range req.CreatedIDs {
+		req.created[k] = v
+	}
+	return req, ""
+}
+
+func (r *request) methods() []string {
+	names := make([]string, len(r.calls))
+	for i, c := range r.calls {
+		names[i] = c.name
+	}
+	return names
+}
+
+func (s *Server) checkUsing(req *request) (typ string) {
+	for _, urn := range req.Using {
+		if urn != urnCore && !slices.ContainsFunc(s.p.Capabilities, func(c Capability) bool { return c.URN == urn }) {
+			return "unknownCapability"
+		}
+	}
+	return ""
+}
+
+// run makes the calls in order; an error refuses the request as a whole.
+func (s *Server) run(req *request) error {
+	for _, inv := range req.calls {
+		c := &call{s: s, req: req, caller: req.caller, using: req.Using, name: inv.name}
+		answer, err := c.run(inv.args)
+		if errors.Is(err, errUnauthorized) {
+			return err
+		}
+		name := inv.name
+		var me *methodError
+		if errors.As(err, &me) {
+			o := object{"type": me.Type}
+			if me.Description != "" {
+				o["description"] = me.Description
+			}
+			name, answer, c.extra = "error", o, nil
+		}
+		req.responses = append(req.responses, invocation{name, encode(answer), inv.id})
+		for _, e := range c.extra {
+			req.responses = append(req.responses, invocation{e.name, encode(e.args), inv.id})
+		}
+	}
+	return nil
+}
+
+// run makes one call under the server's lock. What it answers holds nothing
+// that changes later, so that it can be encoded without.
+func (c *call) run(args json.RawMessage) (any, error) {
+	m, ok := methods[c.name]
+	if !ok || !c.s.p.AnyUsing && !slices.Contains(c.using, m.urn) || c.s.p.NoIdentitySet && c.name == "Identity/set" {
+		return nil, failed("unknownMethod", "There is no method "+c.name+" in what the request uses.")
+	}
+	var err error
+	if c.args, err = c.resolve(args); err != nil {
+		return nil, err
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	if c.name != "Core/echo" {
+		if err := c.findAccount(); err != nil {
+			return nil, err
+		}
+		if m.writes && c.a.user.ReadOnly {
+			return nil, failed("accountReadOnly", "The account is read-only.")
+		}
+	}
+	return m.do(c)
+}
+
+func (c *call) findAccount() error {
+	var named struct {
+		AccountID *string `json:"accountId"`
+	}
+	if err := json.Unmarshal(c.args, &named); err != nil || named.AccountID == nil {
+		return failed("invalidArguments", "accountId is missing or no string.")
+	}
+	a, err := c.account(*named.AccountID)
+	c.a = a
+	return err
+}
+
+// account is an account that the caller may use.
+func (c *call) account(id string) (*account, error) {
+	a := c.s.byID[id]
+	if a != nil && c.s.allowed(c.caller, a) {
+		return a, nil
+	}
+	if a == nil && c.s.p.MalformedFailsCall && !c.s.wellFormed(id) {
+		return nil, malformed(id)
+	}
+	switch {
+	case a != nil && c.s.p.Foreign == ForeignUnauthorized:
+		return nil, errUnauthorized
+	case c.s.p.Foreign == ForeignForbidden:
+		return nil, failed("forbidden", "The account "+id+" is not yours.")
+	}
+	return nil, failed("accountNotFound", "There is no account "+id+" for you.")
+}

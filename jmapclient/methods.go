@@ -1,0 +1,225 @@
+package jmapclient
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"mailhaul/account"
+)
+
+// GetResult is what Foo/get answers (RFC 8620 §5.1).
+type GetResult struct {
+	State    string
+	List     []account.Object
+	NotFound []string
+}
+
+// Get reads objects by id, in as many requests as maxObjectsInGet demands. No
+// ids ask for nothing but the state. props nil: t.Properties. State is the one
+// of the first answer: what changed while the others were read comes after it.
+func (a *Account) Get(ctx context.Context, t account.Type, ids []string, props []string) (*GetResult, error) {
+	res := &GetResult{}
+	chunks := slices.Collect(slices.Chunk(ids, int(a.Client.limits.MaxObjectsInGet)))
+	if len(chunks) == 0 {
+		chunks = [][]string{{}}
+	}
+	for i, chunk := range chunks {
+		got, err := a.get(ctx, t, chunk, props)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			res.State = got.State
+		}
+		res.List = append(res.List, got.List...)
+		res.NotFound = append(res.NotFound, got.NotFound...)
+	}
+	return res, nil
+}
+
+// get is one Foo/get; ids nil asks for all.
+func (a *Account) get(ctx context.Context, t account.Type, ids []string, props []string) (*GetResult, error) {
+	var got GetResult
+	args := map[string]any{"ids": ids, "properties": orAll(props, t)}
+	if err := a.one(ctx, t, t.Name+"/get", args, &got); err != nil {
+		return nil, err
+	}
+	return &got, nil
+}
+
+func orAll(props []string, t account.Type) []string {
+	if props == nil {
+		return t.Properties
+	}
+	return props
+}
+
+// State asks for a type's state alone: Foo/get of no ids.
+func (a *Account) State(ctx context.Context, t account.Type) (string, error) {
+	got, err := a.get(ctx, t, []string{}, []string{"id"})
+	if err != nil {
+		return "", err
+	}
+	return got.State, nil
+}
+
+// stopsAt is where Stalwart cuts an answer to `ids: null`, silently.
+const stopsAt = 500
+
+// All reads every object of a small type. Some servers cut the answer to
+// `ids: null` without a word; where that may have happened the ids are paged
+// with Foo/query.
+func (a *Account) All(ctx context.Context, t account.Type, props []string) (*GetResult, error) {
+	got, err := a.get(ctx, t, nil, props)
+	limit := int(a.Client.limits.MaxObjectsInGet)
+	tooMany := KindOf(err) == Limit // RFC 8620 §5.1: requestTooLarge instead of a cut
+	if err != nil && !tooMany {
+		return nil, err
+	}
+	if !tooMany && len(got.List) < limit && len(got.List) != stopsAt {
+		return got, nil
+	}
+	all, qerr := a.pages(ctx, t, props)
+	if KindOf(qerr) == Unsupported && !tooMany {
+		return got, nil // a type that cannot be queried and is not that large
+	}
+	return all, qerr
+}
+
+// pages reads a type page by page. When the list changes under it, it begins anew.
+func (a *Account) pages(ctx context.Context, t account.Type, props []string) (*GetResult, error) {
+	const most = 5
+	for try := 1; ; try++ {
+		res, err := a.pagesOnce(ctx, t, props)
+		if KindOf(err) != AnchorNotFound || try == most {
+			return res, err
+		}
+	}
+}
+
+func (a *Account) pagesOnce(ctx context.Context, t account.Type, props []string) (*GetResult, error) {
+	res := &GetResult{}
+	seen := map[string]bool{}
+	for after := ""; ; {
+		p, err := a.Page(ctx, t, PageArgs{After: after, Props: props})
+		if err != nil {
+			return nil, err
+		}
+		if res.State == "" {
+			res.State = p.State
+		}
+		fresh := false
+		for _, id := range p.IDs {
+			fresh = fresh || !seen[id]
+			seen[id] = true
+		}
+		if !fresh {
+			return res, nil
+		}
+		res.List = append(res.List, p.List...)
+		after = p.IDs[len(p.IDs)-1]
+	}
+}
+
+// PageArgs say which page of a list is wanted.
+type PageArgs struct {
+	Filter any
+	Sort   []Comparator
+	After  string // anchor: the page begins behind this id, "" from the start
+	Limit  int    // at most maxObjectsInGet, which is also meant by 0
+	Props  []string
+	Total  bool // calculateTotal
+}
+
+// Comparator is RFC 8620 §5.5's.
+type Comparator struct {
+	Property    string `json:"property"`
+	IsAscending bool   `json:"isAscending"`
+}
+
+// Page is a page of a list with its objects.
+type Page struct {
+	QueryState string
+	IDs        []string
+	State      string           // of Foo/get
+	List       []account.Object // in the server's order, which need not be that of IDs
+	NotFound   []string
+	Total      int64 // -1 not asked or not told
+}
+
+// Page asks Foo/query and, by back-reference in the same request, Foo/get
+// (RFC 8620 §3.7). A page without ids is the end. An anchor that is no longer
+// in the list is an error of kind AnchorNotFound.
+func (a *Account) Page(ctx context.Context, t account.Type, p PageArgs) (*Page, error) {
+	using, err := a.using(t, t.Name+"/query")
+	if err != nil {
+		return nil, err
+	}
+	most := int(a.Client.limits.MaxObjectsInGet)
+	if p.Limit <= 0 || p.Limit > most {
+		p.Limit = most
+	}
+	args := map[string]any{"limit": p.Limit}
+	if p.Filter != nil {
+		args["filter"] = p.Filter
+	}
+	if len(p.Sort) > 0 {
+		args["sort"] = p.Sort
+	}
+	if p.After != "" {
+		args["anchor"], args["anchorOffset"] = p.After, 1
+	}
+	if p.Total {
+		args["calculateTotal"] = true
+	}
+	query := a.call(t.Name+"/query", args)
+	get := a.call(t.Name+"/get", map[string]any{
+		"#ids":       map[string]any{"resultOf": "0", "name": t.Name + "/query", "path": "/ids"},
+		"properties": orAll(p.Props, t),
+	})
+	if err := a.Client.send(ctx, a.request(using, query, get)); err != nil {
+		return nil, err
+	}
+	var asked struct {
+		QueryState string
+		IDs        []string
+		Total      *int64
+	}
+	var got GetResult
+	if err := errors.Join(a.read(query, &asked), a.read(get, &got)); err != nil {
+		return nil, err
+	}
+	page := &Page{QueryState: asked.QueryState, IDs: asked.IDs, State: got.State, List: got.List, NotFound: got.NotFound, Total: -1}
+	if p.Total && asked.Total != nil {
+		page.Total = *asked.Total
+	}
+	return page, nil
+}
+
+// Changes is one page of Foo/changes (RFC 8620 §5.2). An id may be in several
+// lists at once: some servers give a freed id to another object.
+type Changes struct {
+	OldState, NewState          string
+	HasMore                     bool `json:"hasMoreChanges"`
+	Created, Updated, Destroyed []string
+}
+
+// Changes asks for one page of Foo/changes. The error is of kind
+// CannotCalculateChanges also for a state that the server calls invalid.
+func (a *Account) Changes(ctx context.Context, t account.Type, since string) (*Changes, error) {
+	var ch Changes
+	err := a.one(ctx, t, t.Name+"/changes", map[string]any{"sinceState": since}, &ch)
+	var e *Error
+	if errors.As(err, &e) && e.Kind == Invalid && e.Type == "invalidArguments" {
+		e.Kind = CannotCalculateChanges
+	}
+	if err != nil {
+		return nil, err
+	}
+	if ch.HasMore && ch.NewState == since {
+		return nil, &Error{Kind: ServerFault, Op: t.Name + "/changes", Account: a.label(),
+			Detail: "there are more changes, says the server, but from the same state"}
+	}
+	return &ch, nil
+}

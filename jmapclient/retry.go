@@ -1,0 +1,114 @@
+package jmapclient
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// Pauses between tries grow from half a second to half a minute, with jitter.
+const (
+	firstPause = 500 * time.Millisecond
+	mostPause  = 30 * time.Second
+)
+
+// patience is how much longer than GiveUpAfter the waits may last that a server
+// asked for: 70 minutes by default, as upload quotas are counted by the hour
+// (Stalwart).
+const patience = 14
+
+// againFor bounds, by class, how many tries follow the first; a class that is
+// not there is bounded by time alone.
+var againFor = map[class]int{final: 0, faulty: 3, silent: 2, broken: 4}
+
+// againForBlob is how often a blob's request is tried again when the connection
+// was closed with no answer: there it is the line and not the method.
+const againForBlob = 5
+
+// do carries the exchange out, as often as it takes and is allowed.
+func (c *Client) do(ctx context.Context, x *exchange) error {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = firstPause, mostPause, 2
+	began := c.now()
+	var asked time.Duration // waited because the server asked for it
+	count := map[class]int{}
+	for {
+		f := c.attempt(ctx, x)
+		x.tries++
+		if f == nil {
+			return nil
+		}
+		if err := c.ended(ctx, x, f); err != nil {
+			return err
+		}
+		count[f.class]++
+		most, counted := againFor[f.class]
+		if f.class == silent && x.transfer {
+			most = againForBlob
+		}
+		if counted && count[f.class] > most {
+			return f.last(x)
+		}
+		pause := pauses.NextBackOff()
+		if f.after > 0 || f.class == filled {
+			pause = max(pause, f.after)
+			if asked+pause > patience*c.giveUpAfter {
+				return f.last(x)
+			}
+			asked += pause
+		} else if c.now().Sub(began)-asked+pause > c.giveUpAfter {
+			return f.last(x)
+		}
+		c.nRetries.Add(1)
+		if c.onWait != nil {
+			c.onWait(f.reason(), c.now().Add(pause))
+		}
+		if err := c.sleep(ctx, pause); err != nil {
+			return x.fault(final, Cancelled, err).last(x)
+		}
+	}
+}
+
+// ended is the error of a try after which no other may follow, whatever time is left.
+func (c *Client) ended(ctx context.Context, x *exchange, f *fault) error {
+	switch {
+	case f.own != nil && ctx.Err() == nil:
+		return f.own
+	case ctx.Err() != nil:
+		e := x.fault(final, Cancelled, ctx.Err())
+		return e.last(x)
+	case x.creates && !f.refused:
+		e := f.Error
+		e.Kind = Unknown
+		return &e
+	}
+	return nil
+}
+
+// last is the error when no other try follows.
+func (f *fault) last(x *exchange) error {
+	e := f.Error
+	if x.tries > 1 && e.Kind != Cancelled {
+		if e.Detail == "" && e.Err != nil {
+			e.Detail = e.Err.Error()
+		}
+		e.Detail = fmt.Sprintf("%s [given up after %d tries]", e.Detail, x.tries)
+	}
+	return &e
+}
+
+// reason says in a few words why a request waits.
+func (f *fault) reason() string {
+	e := f.Error
+	e.Account = ""
+	said := e.Detail
+	if said == "" && e.Err != nil {
+		said = e.Err.Error()
+	}
+	if e.Type != "" {
+		said = e.Type + ": " + said
+	}
+	return e.Op + ": " + said
+}
