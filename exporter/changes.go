@@ -1,0 +1,112 @@
+package exporter
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"mailhaul/account"
+	"mailhaul/jmapclient"
+)
+
+const (
+	// mostRounds bounds how often the changes are asked for again because
+	// something changed while the last ones were taken.
+	mostRounds = 20
+	// getAtOnce bounds the objects that are held in memory.
+	getAtOnce = 500
+)
+
+// follow takes the changes since the place's state until there are none left.
+func (m *mail) follow(ctx context.Context) error {
+	if m.p.State == "" {
+		return ErrNoHistory
+	}
+	for rounds := 0; ; {
+		c, err := m.src.Changes(ctx, account.Email, m.p.State)
+		if err != nil {
+			return err
+		}
+		if c.HasMore && c.NewState == m.p.State {
+			return fmt.Errorf("the server has more changes since state %q, but does not get on with them: %w", m.p.State, ErrNoHistory)
+		}
+		if err := m.apply(ctx, c); err != nil {
+			return err
+		}
+		if c.NewState != m.p.State {
+			m.p.State = c.NewState
+			if err := m.savePlace(); err != nil {
+				return err
+			}
+		}
+		if c.HasMore {
+			continue
+		}
+		if len(c.Created)+len(c.Updated)+len(c.Destroyed) == 0 {
+			return nil
+		}
+		if rounds++; rounds >= mostRounds {
+			m.busy()
+			return nil
+		}
+	}
+}
+
+// apply takes one page of changes. What was destroyed goes first: some servers
+// give a freed id to another message and name it as destroyed and as created
+// in one answer.
+func (m *mail) apply(ctx context.Context, c *jmapclient.Changes) error {
+	for _, id := range c.Destroyed {
+		delete(m.unread, id)
+		known, err := m.known(id)
+		if err != nil {
+			return err
+		}
+		if !known {
+			m.take.tally.drop(id, false)
+			continue
+		}
+		if err := m.drop(account.Email, id); err != nil {
+			return err
+		}
+	}
+	return m.fresh(ctx, slices.Concat(c.Created, c.Updated))
+}
+
+// fresh reads Emails by id and takes what is there. One that is not has gone
+// since; the changes tell.
+func (m *mail) fresh(ctx context.Context, ids []string) error {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	m.stage.total.Add(int64(len(ids)))
+	for some := range slices.Chunk(ids, getAtOnce) {
+		list, err := m.src.Get(ctx, account.Email, some)
+		if err != nil {
+			return err
+		}
+		there := make(map[string]bool, len(list))
+		for _, o := range list {
+			there[o.ID()] = true
+			delete(m.unread, o.ID())
+		}
+		for _, id := range some {
+			if !there[id] {
+				m.take.tally.drop(id, false)
+			}
+		}
+		if m.p.Passes > 0 {
+			if err := m.run.Seen(account.Email, slices.Collect(maps.Keys(there))...); err != nil {
+				return kept(err)
+			}
+		}
+		l := &lot{}
+		feedErr := m.take.feed(ctx, l, list)
+		if err := m.take.finish(l); err != nil {
+			return err
+		}
+		if feedErr != nil {
+			return feedErr
+		}
+	}
+	return nil
+}

@@ -1,0 +1,29 @@
+// Package exporter brings an archive up to date with an account.
+//
+// An export is a loop over the table of types ([account.Types]). Small types
+// (mailboxes, identities, scripts, the vacation response) are listed whole.
+// Email, which may be a million objects, is not: it is listed once and from
+// then on followed.
+//
+//	              first time, or the history can't be trusted
+//	             ┌──────────── list: pages by anchor ───────────┐
+//	state before ┤                                              ├→ follow the changes until there are none
+//	             └── later: the state of the last snapshot ─────┘
+//
+// The state is taken before the listing begins, so whatever happens to the
+// account meanwhile is in the changes since then, and a snapshot is complete
+// for one known state. Every page streams to a few workers that fetch the
+// blobs the archive does not hold; only when all objects up to a place are in
+// the archive is the place itself noted. A run that is killed therefore goes
+// on behind that place and fetches nothing again.
+//
+// What names a message over time is its id and blobId together, never the id
+// alone: servers give a freed id to another message, and give a message
+// another id when threads merge.
+//
+// What fails is written down and the rest goes on: an item that can't be had
+// is in the snapshot's list of failures and tried again by every later run; a
+// type whose method fails keeps the objects it had. Only what makes going on
+// pointless ends a run: credentials refused, a server that is gone, an archive
+// that can't be written, or the caller's cancellation.
+package exporter

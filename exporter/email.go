@@ -1,0 +1,275 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"mailhaul/account"
+	"mailhaul/archive"
+	"mailhaul/internal/progress"
+)
+
+const (
+	// mostPasses bounds the listings of a source without a history.
+	mostPasses = 5
+	// mostRecounts bounds the looks at a mailbox that changes while it is counted.
+	mostRecounts = 3
+)
+
+// place is how far the export of Email is, kept with the snapshot under way.
+type place struct {
+	// State is what the changes are asked since: before a listing began, or
+	// where following the changes has come to.
+	State string `json:"state"`
+	// Listing is under way behind the last of Anchors (the ids that were
+	// listed last, so that one may go and the place is still known).
+	Listing bool     `json:"listing,omitempty"`
+	Anchors []string `json:"anchors,omitempty"`
+	Done    int64    `json:"done,omitempty"` // listed in this pass
+	Passes  int      `json:"passes,omitempty"`
+	// Before is the tally's moved when the pass began.
+	Before int64 `json:"before,omitempty"`
+}
+
+const emailKey = "Email"
+
+// mail is the export of Email in one run.
+type mail struct {
+	*export
+	p        place
+	stage    *stage
+	take     *taker
+	recounts int
+	counted  int64 // the tally's moved at the last count
+}
+
+// email exports all Emails and answers the state they are for.
+func (e *export) email(ctx context.Context) (string, error) {
+	m := &mail{export: e, stage: e.report.stage(account.Email.Name)}
+	m.take = e.taker(ctx, account.Email, m.stage)
+	defer m.take.close()
+	err := m.bringUpToDate(ctx)
+	if err == nil {
+		m.stage.emit(progress.Finished)
+	}
+	if m.p.Listing {
+		return "", err // a listing that broke off is no ground to go on from
+	}
+	return m.p.State, err
+}
+
+func (m *mail) bringUpToDate(ctx context.Context) error {
+	if err := m.start(ctx); err != nil {
+		return err
+	}
+	if err := m.retry(ctx); err != nil {
+		return err
+	}
+	for {
+		if m.p.Listing {
+			if err := m.list(ctx); err != nil {
+				return err
+			}
+		}
+		err := m.follow(ctx)
+		trusted := !errors.Is(err, ErrNoHistory)
+		if trusted && err != nil {
+			return err
+		}
+		if m.p.Passes > 0 {
+			if err := m.dropUnseen(); err != nil {
+				return err
+			}
+		}
+		again, err := m.again(ctx, trusted)
+		if err != nil || !again {
+			return err
+		}
+	}
+}
+
+// start finds the place to go on from.
+func (m *mail) start(ctx context.Context) error {
+	known, err := m.run.Progress(emailKey, &m.p)
+	if err != nil {
+		return kept(err)
+	}
+	if known && (m.p.Listing || m.p.State != "") {
+		m.stage.done.Store(m.p.Done)
+		if m.p.Listing {
+			return m.total(ctx)
+		}
+		return nil
+	}
+	if last := m.lastOf(account.Email); last.State != "" && !m.moved {
+		m.p = place{State: last.State}
+		return nil
+	}
+	return m.startListing(ctx)
+}
+
+// total learns how many Emails there are, for the bar.
+func (m *mail) total(ctx context.Context) error {
+	n, err := m.src.Count(ctx, account.Email)
+	if err == nil && n >= 0 {
+		m.stage.total.Store(n)
+	}
+	return err
+}
+
+// startListing makes ready for a listing from the start.
+func (m *mail) startListing(ctx context.Context) error {
+	state, err := m.src.State(ctx, account.Email)
+	if err != nil {
+		return err
+	}
+	if err := m.run.ClearSeen(account.Email); err != nil {
+		return kept(err)
+	}
+	clear(m.unread)
+	m.recounts = 0
+	m.stage.done.Store(0)
+	m.p = place{State: state, Listing: true, Passes: m.p.Passes + 1, Before: m.take.tally.moved()}
+	return m.savePlace()
+}
+
+// savePlace keeps the place; everything before it must have been put. Where
+// nothing was put, and nothing is being listed, the last snapshot's place will do.
+func (m *mail) savePlace() error {
+	if err := m.save(); err != nil {
+		return err
+	}
+	if m.p.Passes == 0 && !m.touched {
+		return nil
+	}
+	m.touched = true
+	if err := m.run.SetProgress(emailKey, m.p); err != nil {
+		return kept(err)
+	}
+	return nil
+}
+
+// retry tries once more what failed in earlier runs.
+func (m *mail) retry(ctx context.Context) error {
+	if m.retried {
+		return nil
+	}
+	m.retried = true
+	return m.fresh(ctx, m.take.tally.suspects())
+}
+
+// again decides, once listing and changes have come to an end, whether the
+// account must be listed anew.
+func (m *mail) again(ctx context.Context, trusted bool) (bool, error) {
+	if !trusted {
+		return m.againUnfollowed(ctx)
+	}
+	if err := m.reread(ctx); err != nil {
+		return false, err
+	}
+	there, err := m.src.Count(ctx, account.Email)
+	if err != nil {
+		return false, err
+	}
+	here, err := m.run.Count(account.Email)
+	if err != nil {
+		return false, kept(err)
+	}
+	for id := range m.unread {
+		known, err := m.known(id)
+		if err != nil {
+			return false, err
+		}
+		if !known {
+			here++
+		}
+	}
+	if there < 0 || there == here {
+		return false, nil
+	}
+	// A message may have come or gone since: look for changes again before
+	// doubting them.
+	moved := m.take.tally.moved()
+	restless := moved != m.counted
+	m.counted = moved
+	m.recounts++
+	switch {
+	case m.recounts == 1 || restless && m.recounts <= mostRecounts:
+		return true, nil
+	case restless:
+		m.busy()
+		return false, nil
+	case m.p.Passes < 2:
+		m.report.emit(progress.Event{Kind: progress.Note, Stage: account.Email.Name, Text: fmt.Sprintf(
+			"the server counts %d messages, but its changes lead to %d: all are listed again", there, here)})
+		return true, m.startListing(ctx)
+	}
+	return false, fmt.Errorf("the server counts %d messages, but lists %d", there, here)
+}
+
+// againUnfollowed is again for a source that can't tell changes: it is listed
+// until a listing finds nothing new.
+func (m *mail) againUnfollowed(ctx context.Context) (bool, error) {
+	switch {
+	case m.p.Passes > 0 && m.take.tally.moved() == m.p.Before:
+		return false, nil
+	case m.p.Passes >= mostPasses:
+		m.busy()
+		return false, nil
+	}
+	return true, m.startListing(ctx)
+}
+
+func (m *mail) busy() {
+	m.report.emit(progress.Event{Kind: progress.Warning, Stage: account.Email.Name,
+		Text:   "the mailbox keeps changing: the snapshot holds it as it was a moment ago",
+		Advice: "run the same export again to catch up"})
+}
+
+// reread asks once more for what was listed but not handed out, and records
+// what the source still does not give.
+func (m *mail) reread(ctx context.Context) error {
+	if len(m.unread) == 0 {
+		return nil
+	}
+	ids := make([]string, 0, len(m.unread))
+	for id := range m.unread {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	if err := m.fresh(ctx, ids); err != nil {
+		return err
+	}
+	for id := range m.unread {
+		m.take.failed(id, "message id "+id, "the server lists it, but answers that it is not there when it is read", false)
+	}
+	return nil
+}
+
+// dropUnseen marks as gone what a whole listing did not show.
+func (m *mail) dropUnseen() error {
+	var gone []string
+	for id, err := range m.run.Unseen(account.Email) {
+		if err != nil {
+			return kept(err)
+		}
+		gone = append(gone, id)
+	}
+	for _, id := range gone {
+		if err := m.drop(account.Email, id); err != nil {
+			return err
+		}
+	}
+	return m.savePlace()
+}
+
+// known says whether the archive has a live object of that id.
+func (m *mail) known(id string) (bool, error) {
+	_, err := m.run.Get(account.Email, id)
+	if errors.Is(err, archive.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, kept(err)
+}

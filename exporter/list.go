@@ -1,0 +1,149 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"mailhaul/account"
+)
+
+const (
+	// anchorsKept is how many of the ids listed last may serve to go on from.
+	anchorsKept = 5
+	// mostRestarts bounds how often a listing begins again because all of them went.
+	mostRestarts = 10
+)
+
+// turned is a page, or the error instead of one.
+type turned struct {
+	*SourcePage
+	anchors []string // with this page
+	restart bool     // the listing began again with this page
+	err     error
+}
+
+// list lists all Emails from the place on and takes them.
+func (m *mail) list(ctx context.Context) error {
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	pages := make(chan turned, 1)
+	anchors := m.p.Anchors
+	go func() {
+		defer close(pages)
+		m.turnPages(reading, anchors, pages)
+	}()
+	// A page is finished only when the next one has been fed, so that the
+	// workers do not idle; the place moves on when a page is wholly in.
+	var before, current *listing
+	for page := range pages {
+		err := page.err
+		if err == nil {
+			current = &listing{turned: page}
+			err = m.takePage(ctx, current)
+		}
+		if settled := m.settlePage(before); settled != nil || err != nil {
+			if current != nil {
+				current.lot.wg.Wait()
+			}
+			return errors.Join(err, settled)
+		}
+		before, current = current, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := m.settlePage(before); err != nil {
+		return err
+	}
+	m.p.Listing, m.p.Anchors = false, nil
+	return m.savePlace()
+}
+
+// listing is a page that is being taken.
+type listing struct {
+	turned
+	lot lot
+}
+
+// takePage notes what a page lists and starts taking it.
+func (m *mail) takePage(ctx context.Context, l *listing) error {
+	if l.restart {
+		m.stage.done.Store(0)
+	}
+	if l.Total > 0 {
+		m.stage.total.Store(l.Total)
+	}
+	if err := m.run.Seen(account.Email, l.IDs...); err != nil {
+		return kept(err)
+	}
+	for _, id := range l.IDs {
+		m.unread[id] = true
+	}
+	for _, o := range l.List {
+		delete(m.unread, o.ID())
+	}
+	return m.take.feed(ctx, &l.lot, l.List)
+}
+
+// settlePage waits until a page is in the archive and moves the place behind it.
+func (m *mail) settlePage(l *listing) error {
+	if l == nil {
+		return nil
+	}
+	if err := m.take.finish(&l.lot); err != nil {
+		return err
+	}
+	if l.restart {
+		m.p.Done = 0
+	}
+	m.p.Anchors = l.anchors
+	m.p.Done += int64(len(l.IDs))
+	return m.savePlace()
+}
+
+// turnPages reads page after page into out, until the last or an error.
+func (m *mail) turnPages(ctx context.Context, anchors []string, out chan<- turned) {
+	send := func(p turned) bool {
+		select {
+		case out <- p:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	restarts, restart := 0, false
+	for {
+		after := ""
+		if len(anchors) > 0 {
+			after = anchors[len(anchors)-1]
+		}
+		page, err := m.src.Page(ctx, account.Email, after)
+		if errors.Is(err, ErrAnchorGone) && after != "" {
+			anchors = anchors[:len(anchors)-1]
+			if len(anchors) == 0 {
+				restarts, restart = restarts+1, true
+			}
+			if restarts <= mostRestarts {
+				continue
+			}
+		}
+		if err == nil && after != "" && slices.Contains(page.IDs, after) {
+			err = fmt.Errorf("the server lists message %s again behind itself: it does not page by anchor", after)
+		}
+		if err != nil {
+			send(turned{err: err})
+			return
+		}
+		if len(page.IDs) == 0 {
+			return
+		}
+		anchors = append(slices.Clone(anchors), page.IDs...)
+		anchors = anchors[max(0, len(anchors)-anchorsKept):]
+		if !send(turned{SourcePage: page, anchors: anchors, restart: restart}) || page.Last {
+			return
+		}
+		restart = false
+	}
+}

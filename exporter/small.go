@@ -1,0 +1,100 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"mailhaul/account"
+	"mailhaul/internal/progress"
+)
+
+// small exports a type that is listed whole and answers the state it is for.
+func (e *export) small(ctx context.Context, t account.Type) (state string, err error) {
+	list, state, err := e.src.All(ctx, t)
+	if err != nil {
+		return "", err
+	}
+	if t.Name == account.Mailbox.Name && len(list) == 0 {
+		// RFC 8621 §2 wants an inbox at least; believing this would mark all as gone.
+		return "", errors.New("the server lists no mailboxes at all")
+	}
+	listed := make(map[string]bool, len(list))
+	for i, o := range list {
+		if t.Singleton && o.ID() == "" {
+			o.Put("id", "singleton")
+		}
+		if o.ID() == "" {
+			return "", fmt.Errorf("the server lists a %s without an id", t.Name)
+		}
+		listed[o.ID()] = true
+		list[i] = e.ownOnly(t, o)
+	}
+	stage := e.report.stage(t.Name)
+	stage.total.Store(int64(len(list)))
+	k := e.taker(ctx, t, stage)
+	defer k.close()
+	l := &lot{}
+	feedErr := k.feed(ctx, l, list)
+	if err := k.finish(l); err != nil {
+		return "", err
+	}
+	if feedErr != nil {
+		return "", feedErr
+	}
+	if err := e.dropUnlisted(t, listed); err != nil {
+		return "", err
+	}
+	stage.emit(progress.Finished)
+	return state, nil
+}
+
+// dropUnlisted marks as gone what the archive has and the server no longer lists.
+func (e *export) dropUnlisted(t account.Type, listed map[string]bool) error {
+	var gone []string
+	for rec, err := range e.run.Current(t) {
+		if err != nil {
+			return kept(err)
+		}
+		if id := rec.Object.ID(); !listed[id] {
+			gone = append(gone, id)
+		}
+	}
+	for _, id := range gone {
+		if err := e.drop(t, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop marks an object as gone.
+func (e *export) drop(t account.Type, id string) error {
+	if err := e.run.MarkGone(t, id); err != nil {
+		return kept(err)
+	}
+	e.tallies[t.Name].drop(id, true)
+	return nil
+}
+
+// ownOnly leaves out the properties that are the asking user's own where that
+// is not the account's owner, and says so once.
+func (e *export) ownOnly(t account.Type, o account.Object) account.Object {
+	if e.src.Own() || len(t.PerCaller) == 0 {
+		return o
+	}
+	for _, prop := range t.PerCaller {
+		name := t.Name + "." + prop
+		if e.unknown[name] {
+			continue
+		}
+		e.unknown[name] = true
+		if prop == "isSubscribed" {
+			who := e.src.Origin().Name
+			e.report.emit(progress.Event{Kind: progress.Warning, Stage: t.Name, Item: "subscriptions",
+				Text:   fmt.Sprintf("subscriptions are kept per user: what an administrator reads are not those of %s, so they are left out", who),
+				Advice: fmt.Sprintf("export with %s's own sign-in to carry them", who)})
+		}
+	}
+	return o.Without(t.PerCaller...)
+}

@@ -1,0 +1,74 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"mailhaul/account"
+	"mailhaul/archive"
+	"mailhaul/internal/progress"
+	"mailhaul/jmapclient"
+)
+
+// Source is an account that can be read.
+type Source interface {
+	// Origin describes it for the archive's manifest.
+	Origin() archive.Origin
+	// Own: the per-caller properties are the account owner's.
+	Own() bool
+	// Has says whether the source has the type at all.
+	Has(t account.Type) bool
+	// All lists every object of a small type, with the state ("" if it keeps none).
+	All(ctx context.Context, t account.Type) ([]account.Object, string, error)
+	// State, Page, Get and Changes serve Email. State is what Changes counts
+	// from, "" if the source keeps none.
+	State(ctx context.Context, t account.Type) (string, error)
+	// Page lists the Emails behind the one with the id after ("" from the
+	// start), oldest first; ErrAnchorGone when there is none with that id.
+	Page(ctx context.Context, t account.Type, after string) (*SourcePage, error)
+	// Get reads objects by id and leaves out what is not there.
+	Get(ctx context.Context, t account.Type, ids []string) ([]account.Object, error)
+	// Changes is one page of what changed since a state; ErrNoHistory when the
+	// source can't tell.
+	Changes(ctx context.Context, t account.Type, since string) (*jmapclient.Changes, error)
+	// Count is the number of Emails there are, -1 if it can't tell.
+	Count(ctx context.Context, t account.Type) (int64, error)
+	// Fetch streams a blob of size octets (-1 unknown) into take, which is
+	// called anew when a transfer is tried again; ErrBlobGone when the source
+	// has no such blob any more.
+	Fetch(ctx context.Context, blobID string, size int64, take func(io.Reader) error) error
+}
+
+// SourcePage is one page of an enumeration in a stable order. A page of no ids
+// is the end.
+type SourcePage struct {
+	IDs   []string
+	List  []account.Object // may lack ids that went while the page was read
+	Total int64            // -1 unknown
+	Last  bool             // nothing comes after this page
+}
+
+// ErrNoHistory: the source can't tell what changed since that state.
+var ErrNoHistory = errors.New("the source keeps no history that far back")
+
+// ErrAnchorGone: the id to go on behind is no longer there.
+var ErrAnchorGone = errors.New("the place to go on from is gone")
+
+// ErrBlobGone: the source has no blob with that id now. The object that named
+// it may name another one by now.
+var ErrBlobGone = errors.New("the blob is not there")
+
+// blobBatcher is a source that can hand out many small blobs for one request.
+type blobBatcher interface {
+	// batches says whether asking is worth while.
+	batches() bool
+	// fetchBatch hands blobs to take in any order. What it does not hand out,
+	// for whatever reason, is fetched one by one.
+	fetchBatch(ctx context.Context, blobIDs []string, take func(blobID string, data []byte) error) error
+}
+
+// faultTeller is a source that finds things to tell about while it is read.
+type faultTeller interface {
+	tellFaults(tell func(progress.Event))
+}

@@ -1,0 +1,261 @@
+package exporter
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"mailhaul/account"
+	"mailhaul/archive"
+	"mailhaul/internal/progress"
+	"mailhaul/jmapclient"
+)
+
+// rereads bounds how often an object is read again because the blob it names
+// went away.
+const rereads = 3
+
+// fetched counts the blobs that came from the source in this run.
+type fetched struct{ blobs, bytes atomic.Int64 }
+
+// take brings objects into the archive. The error is one that stops the run;
+// what costs an item is a failure of the item.
+func (k *taker) take(ctx context.Context, objects []account.Object) error {
+	var wanted []account.Object
+	for _, o := range objects {
+		h, ok, err := k.held(o)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			wanted = append(wanted, o)
+			continue
+		}
+		if err := k.put(o, h); err != nil {
+			return err
+		}
+	}
+	if k.batch != nil && len(wanted) > 1 {
+		var err error
+		if wanted, err = k.takeBatch(ctx, wanted); err != nil {
+			return err
+		}
+	}
+	for _, o := range wanted {
+		if err := k.takeOne(ctx, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// held finds the blob of an object in the archive. A blob id is believed when
+// the size fits too; where it does not, when the same object had the same blob
+// before and nothing speaks against it.
+func (k *taker) held(o account.Object) (archive.Hash, bool, error) {
+	blobID := o.Text(k.t.Blob)
+	if blobID == "" {
+		return "", k.t.Blob == "", nil
+	}
+	h, n, ok, err := k.run.BlobFor(blobID)
+	if err != nil || !ok {
+		return "", false, kept(err)
+	}
+	if want := k.size(o); want < 0 || n == want {
+		return h, true, nil
+	}
+	if k.tally.doubted(o.ID()) {
+		return "", false, nil
+	}
+	rec, err := k.run.Get(k.t, o.ID())
+	if errors.Is(err, archive.ErrNotFound) {
+		return "", false, nil
+	}
+	return h, err == nil && rec.Blob == h && rec.Object.Text(k.t.Blob) == blobID, kept(err)
+}
+
+// takeBatch fetches many small blobs at once and answers the objects whose
+// blob did not come.
+func (k *taker) takeBatch(ctx context.Context, objects []account.Object) ([]account.Object, error) {
+	byBlob := make(map[string]account.Object, len(objects))
+	ids := make([]string, 0, len(objects))
+	for _, o := range objects {
+		if id := o.Text(k.t.Blob); id != "" {
+			byBlob[id] = o
+			ids = append(ids, id)
+		}
+	}
+	done := map[string]bool{}
+	err := k.batch.fetchBatch(ctx, ids, func(blobID string, data []byte) error {
+		o, ok := byBlob[blobID]
+		if want := k.size(o); !ok || want >= 0 && want != int64(len(data)) {
+			return nil
+		}
+		h, n, err := k.run.PutBlob(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			return kept(err)
+		}
+		k.count(n)
+		delete(byBlob, blobID)
+		done[blobID] = true
+		return k.put(o, h)
+	})
+	if err != nil && stops(err) {
+		return nil, err
+	}
+	var left []account.Object
+	for _, o := range objects {
+		if !done[o.Text(k.t.Blob)] {
+			left = append(left, o)
+		}
+	}
+	return left, nil
+}
+
+// takeOne fetches the blob of one object. When it is not there, the object is
+// read again: it may have gone, or name another blob by now.
+func (k *taker) takeOne(ctx context.Context, o account.Object) error {
+	var err error
+	for range rereads {
+		if o.Text(k.t.Blob) == "" {
+			return k.fail(o, "", "the server names no content for it")
+		}
+		var h archive.Hash
+		h, _, err = k.fetch(ctx, o, k.size(o))
+		if err == nil {
+			return k.put(o, h)
+		}
+		if !errors.Is(err, ErrBlobGone) {
+			break
+		}
+		now, geterr := k.src.Get(ctx, k.t, []string{o.ID()})
+		if geterr != nil {
+			err = geterr
+			break
+		}
+		if len(now) == 0 {
+			k.stage.add(1, 0)
+			return nil // the changes will tell
+		}
+		same := now[0].Text(k.t.Blob) == o.Text(k.t.Blob)
+		o = now[0]
+		if same {
+			break
+		}
+	}
+	if k.endsRun(ctx, err) {
+		return err
+	}
+	return k.lost(ctx, o, err)
+}
+
+// lost puts an object whose blob could not be had as announced. Where the size
+// alone was wrong, what the server hands out is kept, and the doubt with it.
+func (k *taker) lost(ctx context.Context, o account.Object, cause error) error {
+	if k.size(o) < 0 || errors.Is(cause, ErrBlobGone) {
+		return k.fail(o, "", cause.Error())
+	}
+	h, n, err := k.fetch(ctx, o, -1)
+	if err != nil {
+		if k.endsRun(ctx, err) {
+			return err
+		}
+		return k.fail(o, "", cause.Error())
+	}
+	return k.fail(o, h, fmt.Sprintf("the server says it has %d bytes, but hands out %d, which are kept", k.size(o), n))
+}
+
+// endsRun tells a server that is gone from one that can't hand out this blob.
+func (k *taker) endsRun(ctx context.Context, err error) bool {
+	if jmapclient.KindOf(err) != jmapclient.Unreachable {
+		return stops(err)
+	}
+	_, err = k.src.State(ctx, k.t)
+	return err != nil
+}
+
+// fetch streams one blob into the archive.
+func (k *taker) fetch(ctx context.Context, o account.Object, want int64) (h archive.Hash, n int64, err error) {
+	err = k.src.Fetch(ctx, o.Text(k.t.Blob), want, func(r io.Reader) error {
+		seen := &watched{r: r}
+		var puterr error
+		h, n, puterr = k.run.PutBlob(seen, want)
+		switch {
+		case puterr == nil:
+			return nil
+		case seen.err != nil: // the transfer broke, it may be tried again
+			return seen.err
+		case want >= 0 && seen.n != want:
+			return fmt.Errorf("%d bytes came instead of %d", seen.n, want)
+		}
+		return kept(puterr)
+	})
+	if err == nil {
+		k.count(n)
+	}
+	return h, n, err
+}
+
+// watched remembers how a reader ended.
+type watched struct {
+	r   io.Reader
+	n   int64
+	err error // other than io.EOF
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	w.n += int64(n)
+	if err != nil && err != io.EOF {
+		w.err = err
+	}
+	return n, err
+}
+
+func (k *taker) count(n int64) {
+	k.got.blobs.Add(1)
+	k.got.bytes.Add(n)
+	k.stage.bytes.Add(n)
+}
+
+func (k *taker) put(o account.Object, h archive.Hash) error {
+	changed, err := k.run.PutObject(k.t, o, h)
+	if err != nil {
+		return kept(err)
+	}
+	k.tally.put(o.ID(), changed)
+	k.stage.add(1, 0)
+	return nil
+}
+
+// fail puts an object without its blob, or with one that is in doubt, and says so.
+func (k *taker) fail(o account.Object, h archive.Hash, reason string) error {
+	changed, err := k.run.PutObject(k.t, o, h)
+	if err != nil {
+		return kept(err)
+	}
+	k.failed(o.ID(), describe(k.t, o), reason, changed)
+	k.stage.add(1, 0)
+	return nil
+}
+
+// failed notes and reports an item that could not be taken.
+func (k *taker) failed(id, item, reason string, changed bool) {
+	k.tally.fail(archive.Failure{ID: id, Item: item, Reason: reason}, changed)
+	k.stage.report.emit(progress.Event{Kind: progress.Failure, Stage: k.t.Name, Item: item, Text: reason,
+		Advice: "run the same export again: it tries what failed once more"})
+}
+
+// describe names an object for a person.
+func describe(t account.Type, o account.Object) string {
+	if t.Name == account.Email.Name {
+		return account.Describe(o)
+	}
+	if name := o.Text("name"); name != "" {
+		return fmt.Sprintf("%s %q, id %s", t.Name, name, o.ID())
+	}
+	return fmt.Sprintf("%s id %s", t.Name, o.ID())
+}
