@@ -1,0 +1,288 @@
+package importer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"mailhaul/account"
+	"mailhaul/archive"
+	"mailhaul/jmapclient"
+)
+
+// emails brings every message of the snapshot to the target, see the package
+// comment for the way they go.
+func (r *run) emails(ctx context.Context) error {
+	if err := r.refresh(ctx, true); err != nil {
+		return err
+	}
+	released, err := r.relink(ctx)
+	if err != nil {
+		return err
+	}
+	if len(released) > 0 {
+		r.warn("%d messages that an earlier import put into the account are no longer there; they are sent again", len(released))
+	}
+	if err := r.followSource(ctx); err != nil {
+		return err
+	}
+	items, bytes, err := r.tally()
+	if err != nil {
+		return err
+	}
+	if items > 0 {
+		if err := r.checkQuota(ctx, bytes); err != nil {
+			return err
+		}
+		if err := r.sendAll(ctx, items, bytes); err != nil {
+			return err
+		}
+	}
+	if err := r.readBack(ctx); err != nil {
+		return err
+	}
+	_, _, err = r.tally()
+	return err
+}
+
+// tellStrays says which messages are not where they were because the archive
+// does not hold their mailboxes.
+func (r *run) tellStrays() {
+	if r.strays > 0 {
+		r.warn("%d messages belong to no mailbox that could be restored; they are in the mailbox %s", r.strays, r.boxes.targetPath(r.boxes.recovered))
+	}
+	if r.partStrays > 0 {
+		r.warn("%d messages belonged to further mailboxes that could not be restored", r.partStrays)
+	}
+}
+
+// tally counts what is pending, and as present what is done and was not
+// written by this run.
+func (r *run) tally() (items, bytes int64, err error) {
+	items, bytes, err = r.j.PendingCount(r.at)
+	if err != nil {
+		return 0, 0, fmt.Errorf("count what is left to send: %w", err)
+	}
+	r.count(account.Email, func(c *Counts) {
+		c.Present = max(0, c.Total-items-c.Created-(c.Updated-r.putRight))
+	})
+	return items, bytes, nil
+}
+
+// sendAll sends what is pending. What the server said it stored but does not
+// show afterwards is sent a second time, and then given up.
+func (r *run) sendAll(ctx context.Context, items, bytes int64) error {
+	if err := r.nameOversized(ctx); err != nil {
+		return err
+	}
+	sent, err := r.send(ctx, nil, items, bytes)
+	r.tellStrays()
+	if err != nil {
+		return err
+	}
+	for round := 0; sent > 0; round++ {
+		if err := r.refresh(ctx, false); err != nil {
+			return err
+		}
+		lost, err := r.relink(ctx)
+		if err != nil || len(lost) == 0 {
+			return err
+		}
+		r.count(account.Email, func(c *Counts) { c.Created -= int64(len(lost)) })
+		if round > 0 {
+			return r.giveUp(lost)
+		}
+		r.warn("%d messages that the server said it stored are not in the account; they are sent once more", len(lost))
+		if sent, err = r.send(ctx, lost, int64(len(lost)), 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nameOversized fails what the server will not take, before anything is sent:
+// it may need a limit to be raised, and that is better known early.
+func (r *run) nameOversized(ctx context.Context) error {
+	limit := r.to.Client.Limits().MaxSizeUpload
+	for p, err := range r.j.Pending(r.at) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("read what is to be sent: %w", err)
+		}
+		if p.Size <= limit || p.Blob == "" {
+			continue
+		}
+		rec, err := r.ar.Object(r.at, account.Email, p.SourceID)
+		if err != nil {
+			return fmt.Errorf("read message %s of the archive: %w", p.SourceID, err)
+		}
+		if err := r.failEmail(rec.Object, p.Blob, fmt.Sprintf("too large: %s, and the server takes %s at most", size(p.Size), size(limit)),
+			"raise the server's limit for uploads (maxSizeUpload) and run the import again"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) giveUp(lost map[string]archive.Entry) error {
+	for id := range lost {
+		rec, err := r.ar.Object(r.at, account.Email, id)
+		if err != nil {
+			return err
+		}
+		if err := r.failEmail(rec.Object, rec.Blob, "the server said twice that it stored the message, but it is not in the account",
+			"look at the server's log and its filters, then run the import again"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failEmail reports a message that did not arrive and journals why.
+func (r *run) failEmail(o account.Object, blob archive.Hash, reason, advice string) error {
+	r.fail(account.Email, o.ID(), r.describe(o), reason, advice)
+	return r.j.Put(archive.Entry{Type: account.Email.Name, SourceID: o.ID(), Blob: blob, State: archive.Failed, Reason: reason})
+}
+
+// describe names a message as a person would look for it.
+func (r *run) describe(o account.Object) string {
+	text := account.Describe(o)
+	if r.boxes == nil {
+		return text
+	}
+	for _, id := range o.Set("mailboxIds") {
+		if b := r.boxes.bySource[id]; b != nil {
+			return b.path + ": " + text
+		}
+	}
+	return text
+}
+
+// applied is an Email entry's Applied in the journal: what the source had when
+// it was carried over last. A later run writes only what differs from it.
+type applied struct {
+	Mailboxes []string `json:"mailboxes"` // source ids
+	Keywords  []string `json:"keywords"`
+	Created   bool     `json:"created,omitempty"` // by an import; else it was there
+}
+
+func appliedOf(o account.Object, created bool) applied {
+	return applied{Mailboxes: o.Set("mailboxIds"), Keywords: o.Set("keywords"), Created: created}
+}
+
+func (a applied) encode() string { return string(account.Marshal(a)) }
+
+func readApplied(s string) (a applied) {
+	_ = json.Unmarshal([]byte(s), &a) // an unreadable one reads as nothing applied
+	return a
+}
+
+// placement is where a message belongs on the target, and its keywords.
+type placement struct {
+	mailboxes []string // target ids, sorted
+	keywords  []string
+	unknown   int  // how many mailboxes the archive does not hold
+	stray     bool // it belongs to none that is known
+}
+
+// place says where a message belongs on the target. What is in no known
+// mailbox belongs in a mailbox of its own, which is made when it is needed.
+func (r *run) place(ctx context.Context, mailboxes, keywords []string) (placement, error) {
+	p := r.placeNow(mailboxes, keywords)
+	if len(p.mailboxes) == 0 {
+		t, err := r.recoveredBox(ctx)
+		if err != nil {
+			return p, err
+		}
+		p.mailboxes = []string{t}
+	}
+	return p, nil
+}
+
+// placeNow is place with the mailboxes that there are.
+func (r *run) placeNow(mailboxes, keywords []string) placement {
+	p := placement{keywords: keywords}
+	for _, id := range mailboxes {
+		if t := r.boxes.target(id); t == "" {
+			p.unknown++
+		} else if !slices.Contains(p.mailboxes, t) {
+			p.mailboxes = append(p.mailboxes, t)
+		}
+	}
+	p.stray = len(p.mailboxes) == 0
+	if p.stray && r.boxes.recoveredID() != "" {
+		p.mailboxes = []string{r.boxes.recoveredID()}
+	}
+	slices.Sort(p.mailboxes)
+	return p
+}
+
+// quota is RFC 9425's, as far as it matters here.
+type quota struct {
+	ResourceType string   `json:"resourceType"`
+	Used         int64    `json:"used"`
+	HardLimit    int64    `json:"hardLimit"`
+	Limit        int64    `json:"limit"` // an early draft's name
+	Scope        string   `json:"scope"`
+	Types        []string `json:"types"`
+	DataTypes    []string `json:"dataTypes"` // an early draft's name
+}
+
+const quotaURN = "urn:ietf:params:jmap:quota"
+
+// checkQuota stops before anything is sent to an account that can't hold it.
+// It only does when the answer is the account's: Stalwart up to 0.11 answers
+// the limit of whoever asks.
+func (r *run) checkQuota(ctx context.Context, bytes int64) error {
+	if _, ok := r.to.Capabilities[quotaURN]; !ok {
+		return nil
+	}
+	raw, err := r.to.Call(ctx, []string{"urn:ietf:params:jmap:core", quotaURN}, "Quota/get", map[string]any{"ids": nil}, true)
+	if err != nil {
+		if k := jmapclient.KindOf(err); k == jmapclient.Unsupported || k == jmapclient.ServerFault || k == jmapclient.Invalid || k == jmapclient.Forbidden {
+			r.note("the server does not say how much room the account has: %v", err)
+			return nil
+		}
+		return err
+	}
+	var got struct{ List []quota }
+	if json.Unmarshal(raw, &got) != nil {
+		return nil
+	}
+	for _, q := range got.List {
+		limit := max(q.HardLimit, q.Limit)
+		missing := bytes - (limit - q.Used)
+		if q.ResourceType != "octets" || limit <= 0 || missing <= 0 || !coversMail(append(q.Types, q.DataTypes...)) {
+			continue
+		}
+		text := fmt.Sprintf("the account may hold %s and holds %s; %s are to be imported: %s are missing",
+			size(limit), size(q.Used), size(bytes), size(missing))
+		if !r.to.Own {
+			r.warn("%s (if the server answered for %s and not for the signed-in user)", text, r.to.Name)
+			continue
+		}
+		return &jmapclient.Error{Kind: jmapclient.OverQuota, Op: "import", Account: r.to.Name, Detail: text}
+	}
+	return nil
+}
+
+func coversMail(types []string) bool {
+	return len(types) == 0 || slices.Contains(types, "Email") || slices.Contains(types, "Mail")
+}
+
+// size words a number of octets.
+func size(n int64) string {
+	const unit = 1000
+	if n < unit {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	f, prefix := float64(n), -1
+	for f >= unit && prefix < 4 {
+		f /= unit
+		prefix++
+	}
+	return fmt.Sprintf("%.1f %cB", f, "kMGTP"[prefix])
+}

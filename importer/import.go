@@ -1,0 +1,221 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"mailhaul/account"
+	"mailhaul/archive"
+	"mailhaul/internal/progress"
+	"mailhaul/jmapclient"
+)
+
+// Options for an import.
+type Options struct {
+	At     int  // snapshot; 0 the newest finished, negative: also what an unfinished export holds
+	DryRun bool // change nothing, report the plan
+	Delete bool // remove from the target what is gone from the source and was imported earlier
+	Events progress.Func
+}
+
+// run is one import, or the reading half of one for a plan or a comparison.
+type run struct {
+	ar     *archive.Archive
+	to     *jmapclient.Account
+	o      Options
+	at     int // as the archive's readers take it
+	snap   archive.SnapshotRecord
+	j      *archive.Journal // nil: there is none, and none may be made
+	boxes  *boxMap
+	known  hashes
+	merged map[string]bool // target ids that the server named as existing
+	// putRight are messages that this run counted as created and then updated.
+	putRight int64
+	// strays are messages sent that are in no known mailbox, partStrays those
+	// that are in some.
+	strays, partStrays int64
+	oneByOne           atomic.Bool // blobs do not go up many in one call
+
+	mu  sync.Mutex // guards res
+	res *Result
+}
+
+// Import restores an archive's account into the target account. The Result is
+// there with an error too: it says what was done until then. On a cancelled
+// context the request in flight is finished and journalled, and ctx's error
+// returned; the same call goes on where it stopped.
+func Import(ctx context.Context, ar *archive.Archive, target *jmapclient.Account, o Options) (*Result, error) {
+	r, err := newRun(ar, target, o)
+	if err != nil {
+		return nil, err
+	}
+	if target.ReadOnly {
+		return nil, &jmapclient.Error{Kind: jmapclient.Forbidden, Op: "import", Account: target.Name,
+			Detail: "the account is read-only for the signed-in user; sign in as its owner or as an administrator"}
+	}
+	if o.DryRun {
+		err = r.plan(ctx)
+	} else {
+		if r.j, err = ar.Journal(target.Client.Origin(), target.ID, target.Name); err != nil {
+			return nil, fmt.Errorf("open the import journal for %s: %w", target.Name, err)
+		}
+		err = r.restore(ctx)
+		if cerr := r.j.Close(); err == nil {
+			err = cerr
+		}
+	}
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return r.res, err
+}
+
+// newRun finds the snapshot that is meant.
+func newRun(ar *archive.Archive, target *jmapclient.Account, o Options) (*run, error) {
+	r := &run{ar: ar, to: target, o: o, at: o.At, merged: map[string]bool{}}
+	r.known = hashes{run: r, byBlob: map[string]archive.Hash{}}
+	r.res = &Result{Types: map[string]Counts{}}
+	snaps, err := ar.Snapshots()
+	if err != nil {
+		return nil, err
+	}
+	if o.At < 0 {
+		n, _, open, err := ar.Unfinished()
+		if err != nil {
+			return nil, err
+		}
+		if open {
+			if len(snaps) > 0 { // what is known of subscriptions and the like
+				r.snap.Unknown = snaps[len(snaps)-1].Unknown
+			}
+			r.snap.Snapshot = n
+			r.res.Snapshot = n
+			return r, nil
+		}
+		r.at = 0
+	}
+	for _, s := range snaps {
+		if r.at == 0 || s.Snapshot == r.at {
+			r.snap = s
+		}
+	}
+	if r.snap.Snapshot == 0 {
+		return nil, r.noSnapshot(len(snaps))
+	}
+	r.at = r.snap.Snapshot
+	r.res.Snapshot = r.at
+	return r, nil
+}
+
+func (r *run) noSnapshot(finished int) error {
+	if finished > 0 {
+		return fmt.Errorf("%s has no snapshot %d: %w", r.ar.Dir(), r.o.At, archive.ErrNotFound)
+	}
+	return fmt.Errorf("%s holds no finished export: run the export again to finish it, "+
+		"or import what there is of it (--incomplete): %w", r.ar.Dir(), archive.ErrNotFound)
+}
+
+// restore is the whole import, type by type.
+func (r *run) restore(ctx context.Context) error {
+	r.tellGaps()
+	steps := map[string]func(context.Context) error{
+		account.Mailbox.Name:          r.mailboxes,
+		account.Email.Name:            r.emails,
+		account.Identity.Name:         r.identities,
+		account.SieveScript.Name:      r.scripts,
+		account.VacationResponse.Name: r.vacation,
+	}
+	for _, t := range account.Types {
+		if err := r.restoreType(ctx, t, steps[t.Name]); err != nil {
+			return err
+		}
+	}
+	if err := r.activate(ctx); err != nil {
+		return r.orGoOn(account.SieveScript, err)
+	}
+	return nil
+}
+
+func (r *run) restoreType(ctx context.Context, t account.Type, step func(context.Context) error) error {
+	n, _, err := r.ar.Count(r.at, t)
+	if err != nil {
+		return fmt.Errorf("count the archive's %s: %w", plural[t.Name], err)
+	}
+	r.count(t, func(c *Counts) { c.Total = n })
+	if n == 0 && t.Name != account.Email.Name {
+		return nil
+	}
+	if _, ok := r.to.Using(t); !ok {
+		return r.lacking(t, n)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err = step(ctx)
+	if jmapclient.KindOf(err) == jmapclient.Unknown { // what was done is found by looking
+		r.startAgain(t)
+		err = step(ctx)
+	}
+	if err != nil {
+		return r.orGoOn(t, err)
+	}
+	return nil
+}
+
+// lacking reports a type that the target does not have.
+func (r *run) lacking(t account.Type, n int64) error {
+	if t.Name == account.Mailbox.Name || t.Name == account.Email.Name {
+		return &jmapclient.Error{Kind: jmapclient.Unsupported, Op: "import", Account: r.to.Name,
+			Detail: "the account has no mail (its session announces no " + t.Capabilities[0] + "); is it the right account?"}
+	}
+	if t.Singleton {
+		o, ok, err := r.sourceVacation()
+		if err != nil || !ok || emptyVacation(o) {
+			return err
+		}
+	}
+	r.warn("the server has no %s: %d stay in the archive", plural[t.Name], n)
+	r.count(t, func(c *Counts) { c.Failed += n })
+	return nil
+}
+
+// orGoOn ends the run with an error that the next type would meet as well, and
+// records any other as the failure of this type alone.
+func (r *run) orGoOn(t account.Type, err error) error {
+	var e *jmapclient.Error
+	if !errors.As(err, &e) || t.Name == account.Mailbox.Name || t.Name == account.Email.Name {
+		return err
+	}
+	switch e.Kind {
+	case jmapclient.Unauthorized, jmapclient.Unreachable, jmapclient.Cancelled, jmapclient.NotJMAP, jmapclient.OverQuota:
+		return err
+	}
+	r.fail(t, "", plural[t.Name], err.Error(), "run the import again; if it stays, set them up by hand from the archive")
+	return nil
+}
+
+// tellGaps says what the export could not take: it can't be restored.
+func (r *run) tellGaps() {
+	for _, t := range account.Types {
+		rec, ok := r.snap.Types[t.Name]
+		switch {
+		case !ok:
+		case rec.Error != "":
+			r.warn("the export of the %s had failed (%s): the archive may not hold them all", plural[t.Name], rec.Error)
+		case len(rec.Failed) > 0:
+			r.warn("%d %s could not be exported and are not in the archive as a whole", len(rec.Failed), plural[t.Name])
+		}
+	}
+}
+
+// plural is what a person calls a type's objects.
+var plural = map[string]string{
+	account.Mailbox.Name:          "mailboxes",
+	account.Email.Name:            "messages",
+	account.Identity.Name:         "identities",
+	account.SieveScript.Name:      "Sieve scripts",
+	account.VacationResponse.Name: "vacation response",
+}

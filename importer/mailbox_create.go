@@ -1,0 +1,354 @@
+package importer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mailhaul/account"
+	"mailhaul/archive"
+	"mailhaul/jmapclient"
+)
+
+// flattened joins the names of mailboxes that are nested deeper than the server
+// allows.
+const flattened = " - "
+
+// draft is a mailbox about to be made: what is asked for next, and what was
+// given up so far.
+type draft struct {
+	*box
+	parent string // target id
+	names  []attempt
+	suffix int  // " 2", " 3", … after a clash
+	role   bool // ask for it
+	extras bool // ask for sortOrder and isSubscribed
+	again  bool // asked once more the same way, after the server's own failure
+	why    string
+	tries  int
+}
+
+// mostTries bounds how often one mailbox is asked for in different ways.
+const mostTries = 30
+
+func (d *draft) nameNow() string {
+	name := d.names[0].name
+	if d.suffix > 0 {
+		tail := " " + strconv.Itoa(d.suffix)
+		name = shorten(name, mostNameBytes-len(tail)) + tail
+	}
+	return name
+}
+
+// mailLimits are what the account says of mailboxes (RFC 8621 §1.3.1).
+type mailLimits struct {
+	MaxMailboxDepth    *int64 `json:"maxMailboxDepth"`
+	MaxSizeMailboxName int64  `json:"maxSizeMailboxName"`
+}
+
+func (r *run) mailLimits() mailLimits {
+	var l mailLimits
+	_ = json.Unmarshal(r.to.Capabilities[account.Mailbox.Capabilities[0]], &l) // silence means no limit
+	return l
+}
+
+// createLevel makes those mailboxes of one level that the target lacks.
+func (r *run) createLevel(ctx context.Context, level []*box) error {
+	var missing []*box
+	for _, b := range level {
+		if b.target == "" {
+			missing = append(missing, b)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if err := r.makeBoxes(ctx, missing); err != nil {
+		return err
+	}
+	for _, b := range missing {
+		if b.target != "" && b.how == "created" {
+			r.count(account.Mailbox, func(c *Counts) { c.Created++ })
+		}
+	}
+	return nil
+}
+
+// makeBoxes asks for mailboxes in one Mailbox/set, and for what is refused once
+// more in a gentler way until the server takes it.
+func (r *run) makeBoxes(ctx context.Context, missing []*box) error {
+	var drafts []*draft
+	for _, b := range missing {
+		d := &draft{box: b, parent: b.parentTarget(), names: attempts(b.name()), role: b.obj.Text("role") != "", extras: true}
+		if b.parent != nil && b.parent.target == "" { // its parent could not be made
+			d.why = "the mailbox that contains it could not be made"
+		}
+		r.fitDepth(d)
+		drafts = append(drafts, d)
+	}
+	lost := 0
+	for len(drafts) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		create := map[string]account.Object{}
+		for i, d := range drafts {
+			create["m"+strconv.Itoa(i)] = r.draftObject(d)
+		}
+		res, err := r.to.Set(ctx, account.Mailbox, jmapclient.SetArgs{Create: create})
+		if jmapclient.KindOf(err) == jmapclient.Unknown && lost < 3 {
+			lost++ // names are unique among siblings: what was made is found by its name
+			if drafts, err = r.refind(ctx, drafts); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if drafts, err = r.takeCreated(ctx, drafts, res); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fitDepth keeps within a depth that the server announces.
+func (r *run) fitDepth(d *draft) {
+	max := r.mailLimits().MaxMailboxDepth
+	if max == nil || *max < 1 {
+		return
+	}
+	for d.parent != "" && r.boxes.depth(d.parent)+1 > *max {
+		r.flatten(d)
+	}
+}
+
+func (m *boxMap) depth(id string) (n int64) {
+	for ; id != "" && n < 1000; n++ {
+		id = m.targets[id].Text("parentId")
+	}
+	return n
+}
+
+// flatten moves a draft beside its parent, under a name that says both.
+func (r *run) flatten(d *draft) {
+	p := r.boxes.targets[d.parent]
+	d.parent = p.Text("parentId")
+	d.names = attempts(p.Text("name") + flattened + d.names[0].name)
+	d.suffix = 0
+	d.why = "the server does not nest mailboxes as deep"
+}
+
+func (r *run) draftObject(d *draft) account.Object {
+	o := account.Object{}
+	o.Put("name", d.nameNow())
+	if d.parent != "" {
+		o.Put("parentId", d.parent)
+	}
+	if d.role {
+		o.Put("role", roleOf(d.obj))
+	}
+	if d.extras {
+		if d.obj.Has("sortOrder") {
+			o["sortOrder"] = d.obj["sortOrder"]
+		}
+		if sub := r.subscription(d.obj); sub != nil {
+			o.Put("isSubscribed", *sub)
+		}
+	}
+	return o
+}
+
+// subscription is what to set, nil where it is not known or not ours to set.
+func (r *run) subscription(o account.Object) *bool {
+	if !r.to.Own || !r.knowsSubscriptions() || !o.Has("isSubscribed") {
+		return nil
+	}
+	b := o.Bool("isSubscribed")
+	return &b
+}
+
+// refind looks for drafts on the target after an answer was lost.
+func (r *run) refind(ctx context.Context, drafts []*draft) (left []*draft, err error) {
+	before := r.boxes.targets
+	if err := r.loadTargets(ctx, r.boxes); err != nil {
+		return nil, err
+	}
+	for _, d := range drafts {
+		for _, id := range r.boxes.targetIDs() {
+			o := r.boxes.targets[id]
+			if _, old := before[id]; !old && r.boxes.claimed[id] == nil &&
+				o.Text("parentId") == d.parent && slices.Contains([]string{d.nameNow(), attempts(d.nameNow())[0].name}, o.Text("name")) {
+				if err := r.placed(d, id, "created"); err != nil {
+					return nil, err
+				}
+				break
+			}
+		}
+		if d.target == "" {
+			left = append(left, d)
+		}
+	}
+	return left, nil
+}
+
+// takeCreated reads an answer: what was made is read back (servers trim names),
+// what was refused is prepared for the next try.
+func (r *run) takeCreated(ctx context.Context, drafts []*draft, res *jmapclient.SetResult) (again []*draft, err error) {
+	made := map[string]*draft{}
+	var ids []string
+	for i, d := range drafts {
+		key := "m" + strconv.Itoa(i)
+		if o, ok := res.Created[key]; ok && o.ID() != "" {
+			made[o.ID()] = d
+			ids = append(ids, o.ID())
+			continue
+		}
+		e, ok := res.NotCreated[key]
+		if !ok {
+			e = jmapclient.SetError{Type: "serverFail", Description: "the server did not say what became of it"}
+		}
+		if id := e.ExistingID; id != "" && r.boxes.claimed[id] == nil {
+			made[id] = d
+			ids = append(ids, id)
+			d.how = "path"
+		} else if r.gentler(d, e) {
+			again = append(again, d)
+		}
+	}
+	if len(ids) == 0 {
+		return again, nil
+	}
+	got, err := r.to.Get(ctx, account.Mailbox, ids, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range got.List {
+		r.boxes.targets[o.ID()] = o
+	}
+	for _, id := range ids {
+		if r.boxes.targets[id] == nil {
+			return nil, &jmapclient.Error{Kind: jmapclient.ServerFault, Op: "Mailbox/get", Account: r.to.Name, Item: made[id].path,
+				Detail: "the mailbox that was just made is not there; run the import again"}
+		}
+		how := made[id].how
+		if how == "" {
+			how = "created"
+		}
+		if err := r.placed(made[id], id, how); err != nil {
+			return nil, err
+		}
+	}
+	return again, nil
+}
+
+// placed notes where a mailbox went, and says so if it is not as it was.
+func (r *run) placed(d *draft, id, how string) error {
+	r.boxes.claim(d.box, id, how)
+	got := r.boxes.targets[id].Text("name")
+	why := d.why
+	if why == "" && d.suffix > 0 {
+		why = "another mailbox has that name"
+	}
+	if why == "" && got != d.name() {
+		if why = d.names[0].why; why == "" {
+			why = "the server changed the name"
+		}
+	}
+	if why != "" {
+		r.mappedTo(d.path, r.boxes.targetPath(id), why)
+	}
+	return r.rememberBox(d.box, how == "created")
+}
+
+// rememberBox journals where a mailbox is and what was written for it.
+func (r *run) rememberBox(b *box, created bool) error {
+	if b.id == "" { // the Recovered mailbox has no source
+		return nil
+	}
+	b.was = &boxApplied{
+		Name:       r.boxes.targets[b.target].Text("name"),
+		Source:     b.name(),
+		Parent:     b.obj.Text("parentId"),
+		Sort:       b.obj.Int("sortOrder"),
+		Subscribed: r.subscription(b.obj),
+		Created:    created || (b.was != nil && b.was.Created),
+	}
+	return r.j.Put(archive.Entry{Type: account.Mailbox.Name, SourceID: b.id, State: archive.Done, TargetID: b.target,
+		Applied: string(account.Marshal(b.was)), Checked: true})
+}
+
+var (
+	saysDepth = regexp.MustCompile(`(?i)\b(too deep|depth|nest|level)`)
+	saysRole  = regexp.MustCompile(`(?i)\brole\b`)
+	saysName  = regexp.MustCompile(`(?i)\bname\b`)
+	saysClash = regexp.MustCompile(`(?i)already exists|same name|duplicate`)
+)
+
+// gentler changes a refused draft to what the server may take. It is false, and
+// the mailbox a failure, when there is nothing left to try.
+func (r *run) gentler(d *draft, e jmapclient.SetError) bool {
+	d.tries++
+	says := func(prop string, words *regexp.Regexp) bool {
+		return slices.Contains(e.Properties, prop) || words.MatchString(e.Description)
+	}
+	switch {
+	case d.tries > mostTries || e.Type == "forbidden" || e.Type == "overQuota" || e.Type == "accountReadOnly":
+	case !d.again && serverTrouble(e) && !saysName.MatchString(e.Description):
+		d.again = true
+		return true
+	case d.role && says("role", saysRole):
+		r.dropRole(d)
+		return true
+	case d.extras && (slices.Contains(e.Properties, "isSubscribed") || slices.Contains(e.Properties, "sortOrder")):
+		d.extras = false
+		return true
+	case d.parent != "" && says("parentId", saysDepth):
+		r.flatten(d)
+		return true
+	case e.Type == "alreadyExists" || saysClash.MatchString(e.Description) || r.boxes.taken(d.parent, d.nameNow()):
+		if d.suffix == 0 {
+			d.suffix = 1
+		}
+		d.suffix++
+		return true
+	case len(d.names) > 1:
+		d.names = d.names[1:]
+		d.suffix = 0
+		return true
+	case d.role: // perhaps it was the role, and the server did not say so
+		r.dropRole(d)
+		d.names = attempts(d.name())
+		return true
+	}
+	r.fail(account.Mailbox, d.id, d.path, "the server refused to make it: "+e.String(),
+		"make a mailbox of that name by hand and run the import again; until then its messages go to "+recoveredName)
+	return false
+}
+
+// taken says whether a mailbox of that name is there: not every server says that
+// this is why it refuses another (Cyrus 3.6).
+func (m *boxMap) taken(parent, name string) bool {
+	for _, o := range m.targets {
+		if o.Text("parentId") == parent && strings.EqualFold(o.Text("name"), name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *run) dropRole(d *draft) {
+	d.role = false
+	d.why = fmt.Sprintf("without the role %q, which the server refuses for it", d.obj.Text("role"))
+}
+
+// serverTrouble says whether a refusal is the server's own failure: the same
+// request may well be taken a moment later.
+func serverTrouble(e jmapclient.SetError) bool {
+	return e.Type == "serverFail" || e.Type == "serverUnavailable" || e.Type == "rateLimit" || e.Type == "stateMismatch"
+}

@@ -1,0 +1,182 @@
+package importer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"mailhaul/account"
+	"mailhaul/archive"
+	"mailhaul/jmapclient"
+)
+
+// outcome is what an answer to Email/import means for each of a batch's
+// messages.
+type outcome struct {
+	done     []archive.Entry
+	merges   []merge
+	doubtful []*item // the answer does not fit or does not name them
+	expired  []*item // their blobs are no longer there
+	alone    []*item // to be tried once more, each by itself
+	full     *item   // the first that the account has no room for, and what was said
+	fullSaid string
+	unsent   []string // source ids of the others
+}
+
+// settle takes an answer: it journals what was stored, merges what was there,
+// looks for what is in doubt, fails what is refused for good, and yields what
+// is to be sent again together.
+func (r *run) settle(ctx context.Context, items []*item, res *jmapclient.ImportResult) (stored int64, again []*item, err error) {
+	var out outcome
+	for i, it := range items {
+		if err := r.judge(&out, it, creationID(i), res); err != nil {
+			return 0, nil, err
+		}
+	}
+	if len(out.done) > 0 {
+		if err := r.j.Put(out.done...); err != nil {
+			return 0, nil, err
+		}
+		stored = int64(len(out.done))
+		r.count(account.Email, func(c *Counts) { c.Created += stored })
+	}
+	// Merging belongs to the request that is out: it is finished.
+	if err := r.mergeAll(context.WithoutCancel(ctx), out.merges); err != nil {
+		return stored, nil, err
+	}
+	n, err := r.settleDoubts(ctx, out.doubtful)
+	stored += n
+	if err != nil {
+		return stored, nil, err
+	}
+	if out.full != nil {
+		if err := r.j.Delete(account.Email.Name, out.unsent...); err != nil { // planned again
+			return stored, nil, err
+		}
+		return stored, nil, r.full(out.full, out.fullSaid)
+	}
+	for _, it := range out.alone {
+		n, err := r.deliver(ctx, []*item{it})
+		stored += n
+		if err != nil {
+			return stored, nil, err
+		}
+	}
+	if len(out.expired) > 0 {
+		again, err = r.upload(ctx, out.expired)
+	}
+	return stored, again, err
+}
+
+// judge reads what the answer says of one message.
+func (r *run) judge(out *outcome, it *item, key string, res *jmapclient.ImportResult) error {
+	if got, ok := res.Created[key]; ok {
+		if got.Size != it.size || got.ID == "" {
+			out.doubtful = append(out.doubtful, it)
+			return nil
+		}
+		out.done = append(out.done, archive.Entry{Type: account.Email.Name, SourceID: it.id, Blob: it.blob, State: archive.Done,
+			TargetID: got.ID, TargetBlobID: got.BlobID, Applied: it.applied().encode()})
+		return nil
+	}
+	e, ok := res.NotCreated[key]
+	if !ok {
+		out.doubtful = append(out.doubtful, it)
+		return nil
+	}
+	switch {
+	case e.Type == "alreadyExists" && e.ExistingID != "":
+		out.merges = append(out.merges, merge{object: it.object, existing: true, size: it.size,
+			entry: archive.Entry{Type: account.Email.Name, SourceID: it.id, Blob: it.blob, State: archive.Done, TargetID: e.ExistingID}})
+	case e.Type == "overQuota":
+		if out.full == nil {
+			out.full, out.fullSaid = it, e.String()
+		} else {
+			out.unsent = append(out.unsent, it.id)
+		}
+	case blobGone(e) && it.tries < 3:
+		it.tries++
+		r.oneByOne.Store(r.oneByOne.Load() || e.Type != "blobNotFound")
+		out.expired = append(out.expired, it)
+	case it.gentlerKeywords(e):
+		r.warn("%s: the server refused its keywords (%s); it goes with %v", r.describe(it.object), e, it.place.keywords)
+		out.alone = append(out.alone, it)
+	case refusals[e.Type] == "" && it.tries < 1:
+		it.tries++
+		out.alone = append(out.alone, it)
+	default:
+		advice := refusals[e.Type]
+		if advice == "" {
+			advice = "run the import again; if it stays, look at the server's log"
+		}
+		return r.failEmail(it.object, it.blob, "the server refused it: "+e.String(), advice)
+	}
+	return nil
+}
+
+// blobGone says whether the server does not know the blob that it was sent.
+func blobGone(e jmapclient.SetError) bool {
+	return e.Type == "blobNotFound" || e.Type == "invalidProperties" && slices.Equal(e.Properties, []string{"blobId"})
+}
+
+// refusals are the reasons that stay, with what to do about each. What is not
+// here is taken for the server's own trouble and tried again (Cyrus refuses
+// some of many imports at once that it takes one by one).
+var refusals = map[string]string{
+	"tooLarge":          "raise the server's limit for the size of a message and run the import again",
+	"invalidEmail":      "the server does not take these bytes for a message; they stay in the archive (mailhaul inspect … cat)",
+	"invalidProperties": "see the server's reason; the message stays in the archive",
+	"forbidden":         "sign in as a user who may write to that mailbox",
+	"accountReadOnly":   "sign in as a user who may write to the account",
+}
+
+// settleDoubts looks for messages whose answer does not fit. Some servers say
+// "created" with size 0 for what they drop; some count wrongly.
+func (r *run) settleDoubts(ctx context.Context, items []*item) (stored int64, err error) {
+	if len(items) == 0 {
+		return 0, nil
+	}
+	missing, err := r.reconcile(ctx, items)
+	if err != nil {
+		return 0, err
+	}
+	for _, it := range missing {
+		if err := r.failEmail(it.object, it.blob, "the server said it stored the message, with another size than it has, and it is not in the account",
+			fmt.Sprintf("the server keeps only one message of a Message-ID (Stalwart 0.5 to 0.8.1 do) and has one with %v: upgrade it and run the import again; the message stays in the archive",
+				it.object.Strings("messageId"))); err != nil {
+			return 0, err
+		}
+	}
+	return int64(len(items) - len(missing)), nil
+}
+
+// keywordSets are the keywords to ask for when a server refuses a message's
+// own: those of RFC 8621's alphabet (§4.1.1), then the four that every server has.
+var keywordSets = []func(string) bool{
+	func(k string) bool {
+		if k == "" || len(k) > 255 {
+			return false
+		}
+		return !slices.ContainsFunc([]byte(k), func(c byte) bool { return c <= ' ' || c > '~' || slices.Contains([]byte(`(){]%*"\`), c) })
+	},
+	func(k string) bool { return slices.Contains([]string{"$seen", "$flagged", "$answered", "$draft"}, k) },
+}
+
+// gentlerKeywords gives up keywords that the server refuses rather than the
+// message. It is false when the refusal was for something else.
+func (it *item) gentlerKeywords(e jmapclient.SetError) bool {
+	named := slices.ContainsFunc(e.Properties, func(p string) bool { return p == "keywords" || len(p) > 9 && p[:9] == "keywords/" })
+	if e.Type != "invalidProperties" || !named {
+		return false
+	}
+	for it.keywords < len(keywordSets) {
+		keep := keywordSets[it.keywords]
+		it.keywords++
+		fewer := slices.DeleteFunc(slices.Clone(it.place.keywords), func(k string) bool { return !keep(k) })
+		if len(fewer) < len(it.place.keywords) {
+			it.place.keywords = fewer
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,258 @@
+package importer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"mailhaul/account"
+	"mailhaul/archive"
+)
+
+// snapshotNote is the journal's note of a snapshot: what every done message
+// has got is at least as new.
+const snapshotNote = "source snapshot"
+
+// followSource carries over what changed on the source since messages were
+// imported. Only differences to what was written last are written, so that what
+// the target's user changed stays.
+func (r *run) followSource(ctx context.Context) error {
+	moved, err := r.followIDs()
+	if err != nil {
+		return err
+	}
+	since, fresh, err := r.appliedSnapshot()
+	if err != nil {
+		return err
+	}
+	if fresh {
+		return r.j.SetNote(snapshotNote, r.settledSnapshot())
+	}
+	f := follower{r: r}
+	for _, id := range moved {
+		rec, err := r.ar.Object(r.at, account.Email, id)
+		if err != nil {
+			return fmt.Errorf("read message %s of the archive: %w", id, err)
+		}
+		if err := f.take(ctx, rec); err != nil {
+			return err
+		}
+	}
+	if since < r.snap.Snapshot || r.at < 0 {
+		for rec, err := range r.j.Changed(r.at, since, account.Email) {
+			if err != nil {
+				return fmt.Errorf("read what changed in the archive: %w", err)
+			}
+			if err := f.take(ctx, rec); err != nil {
+				return err
+			}
+		}
+	}
+	if err := f.flush(ctx); err != nil {
+		return err
+	}
+	if err := r.followRemovals(ctx); err != nil {
+		return err
+	}
+	if f.refused || since == r.settledSnapshot() {
+		return nil
+	}
+	return r.j.SetNote(snapshotNote, r.settledSnapshot())
+}
+
+// appliedSnapshot is the snapshot since which changes are to be looked for; 0
+// when an older snapshot than the last one is restored. fresh: nothing was
+// imported yet.
+func (r *run) appliedSnapshot() (since int, fresh bool, err error) {
+	ok, err := r.j.Note(snapshotNote, &since)
+	if err != nil {
+		return 0, false, fmt.Errorf("read the journal: %w", err)
+	}
+	if !ok {
+		counts, err := r.j.Counts(account.Email.Name)
+		return 0, counts[archive.Done] == 0, err
+	}
+	if r.snap.Snapshot < since {
+		since = 0
+	}
+	return since, false, nil
+}
+
+// settledSnapshot is the newest snapshot whose records can't change any more.
+func (r *run) settledSnapshot() int {
+	if r.at < 0 {
+		return r.snap.Snapshot - 1
+	}
+	return r.snap.Snapshot
+}
+
+// followIDs hands the entry of a message that is gone from the source to a new
+// one with the same bytes: it is the same message under another id, and must
+// not be sent again. It answers the new ids.
+func (r *run) followIDs() ([]string, error) {
+	gone := map[archive.Hash][]archive.Entry{}
+	for e, err := range r.j.Removed(r.at, account.Email) {
+		if err != nil {
+			return nil, fmt.Errorf("read what went from the archive: %w", err)
+		}
+		if e.Blob != "" {
+			gone[e.Blob] = append(gone[e.Blob], e)
+		}
+	}
+	if len(gone) == 0 {
+		return nil, nil
+	}
+	var moved, old []string
+	var entries []archive.Entry
+	for p, err := range r.j.Pending(r.at) {
+		if err != nil {
+			return nil, fmt.Errorf("read what is left to send: %w", err)
+		}
+		if list := gone[p.Blob]; len(list) > 0 {
+			e := list[0]
+			gone[p.Blob] = list[1:]
+			old = append(old, e.SourceID)
+			e.SourceID = p.SourceID
+			entries = append(entries, e)
+			moved = append(moved, e.SourceID)
+		}
+	}
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	if err := r.j.Put(entries...); err != nil {
+		return nil, err
+	}
+	// An id that went may be one that came, for other bytes: ids are used again.
+	old = slices.DeleteFunc(old, func(id string) bool { return slices.Contains(moved, id) })
+	return moved, r.j.Delete(account.Email.Name, old...)
+}
+
+// follower gathers done messages that changed on the source, and writes the
+// changes in batches.
+type follower struct {
+	r       *run
+	records []archive.Record
+	entries []archive.Entry
+	refused bool
+}
+
+func (f *follower) take(ctx context.Context, rec archive.Record) error {
+	e, ok, err := f.r.j.Get(account.Email.Name, rec.Object.ID())
+	if err != nil || !ok || e.State != archive.Done || rec.Blob != e.Blob {
+		return err
+	}
+	was, now := readApplied(e.Applied), appliedOf(rec.Object, false)
+	if slices.Equal(was.Mailboxes, now.Mailboxes) && slices.Equal(was.Keywords, now.Keywords) {
+		return nil
+	}
+	f.records, f.entries = append(f.records, rec), append(f.entries, e)
+	if len(f.records) < f.r.pageSize() {
+		return nil
+	}
+	return f.flush(ctx)
+}
+
+// flush writes the gathered changes. An entry whose message on the target is
+// another one by now is released: the message is sent again.
+func (f *follower) flush(ctx context.Context) error {
+	if len(f.entries) == 0 {
+		return nil
+	}
+	r := f.r
+	there, err := r.readEntries(ctx, f.entries)
+	if err != nil {
+		return err
+	}
+	edits := map[string]*edit{}
+	for i, e := range f.entries {
+		t := there[e.SourceID]
+		if t == nil {
+			if err := r.j.Delete(account.Email.Name, e.SourceID); err != nil {
+				return err
+			}
+			continue
+		}
+		if edits[e.TargetID] == nil {
+			edits[e.TargetID] = newEdit(t)
+		}
+		if err := r.follow(ctx, edits[e.TargetID], readApplied(e.Applied), f.records[i].Object); err != nil {
+			return err
+		}
+	}
+	refused, err := r.edit(ctx, edits)
+	if err != nil {
+		return err
+	}
+	var done []archive.Entry
+	for i, e := range f.entries {
+		if there[e.SourceID] == nil {
+			continue
+		}
+		if se, ok := refused[e.TargetID]; ok {
+			f.refused = true
+			r.fail(account.Email, e.SourceID, r.describe(f.records[i].Object), "the server refused what changed of its mailboxes or keywords: "+se.String(),
+				"run the import again, or change them by hand")
+			continue
+		}
+		if !edits[e.TargetID].empty() {
+			r.count(account.Email, func(c *Counts) { c.Updated++ })
+		}
+		e.Applied = appliedOf(f.records[i].Object, readApplied(e.Applied).Created).encode()
+		done = append(done, e)
+	}
+	f.records, f.entries = nil, nil
+	if len(done) == 0 {
+		return nil
+	}
+	return r.j.Put(done...)
+}
+
+// follow makes the change that the source made since was was applied.
+func (r *run) follow(ctx context.Context, e *edit, was applied, now account.Object) error {
+	p, err := r.place(ctx, now.Set("mailboxIds"), now.Set("keywords"))
+	if err != nil {
+		return err
+	}
+	before := map[string]bool{}
+	for _, id := range was.Mailboxes {
+		t, err := r.targetEver(id)
+		if err != nil {
+			return err
+		}
+		before[t] = true
+	}
+	for _, id := range p.mailboxes {
+		if !before[id] {
+			e.wantBoxes[id] = true
+		}
+		delete(before, id)
+	}
+	for id := range before {
+		delete(e.wantBoxes, id)
+	}
+	if len(e.wantBoxes) == 0 { // a message is in a mailbox always (RFC 8621 §4.1.1)
+		e.wantBoxes = account.SetOf(p.mailboxes...)
+	}
+	for _, k := range p.keywords {
+		if !slices.Contains(was.Keywords, k) && !hasWord(e.wantWords, k) {
+			e.wantWords[k] = true
+		}
+	}
+	for _, k := range was.Keywords {
+		if !slices.Contains(p.keywords, k) {
+			removeWord(e.wantWords, k)
+		}
+	}
+	return nil
+}
+
+// targetEver is where a source mailbox is or was, also when it is gone from
+// the source by now.
+func (r *run) targetEver(sourceID string) (string, error) {
+	if t := r.boxes.target(sourceID); t != "" {
+		return t, nil
+	}
+	e, _, err := r.j.Get(account.Mailbox.Name, sourceID)
+	return e.TargetID, err
+}
