@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mailhaul/account"
+	"mailhaul/importer"
+	"mailhaul/internal/progress"
+	"mailhaul/jmapclient"
+)
+
+func (a *app) importCommand() *cobra.Command {
+	var o importer.Options
+	var at string
+	var incomplete bool
+	cmd := &cobra.Command{
+		Use:   "account ACCOUNT ARCHIVE",
+		Short: "Restore an archive into an account",
+		Long: `Restore an archive into the account ACCOUNT (a login, an address or an id) of the
+server. ARCHIVE may also be a directory that the old command-line tool exported.
+
+What is there already is recognised and not sent again. Given again after a later
+export, the command carries over what changed since: new messages, flags,
+folders, and with --delete also removals.`,
+		Args: takes(2, 2, "ACCOUNT and ARCHIVE"),
+	}
+	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "change nothing, say what would be done")
+	cmd.Flags().BoolVar(&o.Delete, "delete", false, "remove what an earlier import put there and the source no longer has")
+	cmd.Flags().StringVar(&at, "at", "", "restore an older `snapshot`: its number or a date")
+	cmd.Flags().BoolVar(&incomplete, "incomplete", false, "restore what an unfinished export holds")
+	cmd.RunE = a.does(func(ctx context.Context, cmd *cobra.Command, args []string) (*report, error) {
+		a.resumes = !o.DryRun
+		if incomplete && at != "" {
+			return nil, usage(cmd, errors.New("--at and --incomplete exclude each other"))
+		}
+		if incomplete && o.Delete {
+			return nil, usage(cmd, errors.New("--delete needs a finished export: what an unfinished one lacks may only not have been read yet"))
+		}
+		ar, err := a.openArchive(ctx, args[1])
+		if err != nil {
+			return nil, err
+		}
+		defer ar.Close()
+		if o.At = unfinished; !incomplete {
+			if o.At, err = snapshotAt(cmd, ar, at); err != nil {
+				return nil, err
+			}
+		}
+		client, err := a.dial(ctx, cmd)
+		if err != nil {
+			return nil, err
+		}
+		defer client.Close()
+		done, err := a.restore(ctx, ar, client, args[0], o)
+		if done == nil {
+			return nil, err
+		}
+		return &report{done, done.text}, err
+	})
+	return cmd
+}
+
+// imported is what an import has to show.
+type imported struct {
+	Account   string           `json:"account"`
+	AccountID string           `json:"accountId"`
+	Server    string           `json:"server"`
+	Archive   string           `json:"archive"`
+	DryRun    bool             `json:"dryRun,omitempty"`
+	Result    *importer.Result `json:"result,omitempty"`
+
+	screen *screen
+	failed error
+}
+
+// restore imports an archive into an account.
+func (a *app) restore(ctx context.Context, ar *opened, client *jmapclient.Client, who string, o importer.Options) (*imported, error) {
+	acc, err := client.Account(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	a.tellWho(client, acc)
+	a.tellOrigin(ar, acc)
+	if n, _, ok, err := ar.Unfinished(); err != nil {
+		return nil, err
+	} else if ok && o.At != unfinished {
+		a.screen.emit(progress.Event{Kind: progress.Warning, Text: fmt.Sprintf("the last export into this archive (snapshot %d) is unfinished, the one before it is restored", n),
+			Advice: "run the export again to finish it"})
+	}
+	o.Events = a.screen.event
+	res, err := importer.Import(ctx, ar.Archive, acc, o)
+	a.tellStats(client)
+	if res == nil {
+		return nil, err
+	}
+	done := &imported{Account: acc.Name, AccountID: acc.ID, Server: client.Origin(), Archive: ar.path, DryRun: o.DryRun, Result: res, screen: a.screen}
+	// What the archive could not take over fails here again, but for whole types.
+	if n := max(int64(len(res.Failures)), ar.failed); err == nil && n > 0 && !o.DryRun {
+		err = &itemsError{n}
+	}
+	done.failed = err
+	return done, err
+}
+
+// tellOrigin warns when an archive goes into an account of another name.
+func (a *app) tellOrigin(ar *opened, acc *jmapclient.Account) {
+	m := ar.Manifest().Account
+	local := func(s string) string { name, _, _ := strings.Cut(strings.ToLower(s), "@"); return name }
+	if m.Name != "" && local(m.Name) != local(acc.Name) {
+		a.screen.emit(progress.Event{Kind: progress.Warning, Text: fmt.Sprintf("the archive is of the account %s, it goes into the account %s", m.Name, acc.Name)})
+	}
+}
+
+func (d *imported) text(w io.Writer) {
+	r := d.Result
+	switch {
+	case d.DryRun:
+		fmt.Fprintf(w, "Nothing was changed. Without --dry-run, snapshot %d of %s would go into %s on %s:\n\n", r.Snapshot, d.Archive, d.Account, d.Server)
+	case d.failed != nil && !isA[*itemsError](d.failed):
+		fmt.Fprintf(w, "The import of %s into %s on %s stopped. So far:\n\n", d.Archive, d.Account, d.Server)
+	default:
+		fmt.Fprintf(w, "Imported snapshot %d of %s into %s on %s.\n\n", r.Snapshot, d.Archive, d.Account, d.Server)
+	}
+	t := newTable("type", ">in archive", ">created", ">updated", ">there already", ">removed", ">failed", ">sent")
+	for _, typ := range account.Types {
+		if c, ok := r.Types[typ.Name]; ok {
+			t.add(typ.Name, c.Total, c.Created, c.Updated, c.Present, c.Removed, c.Failed, size(c.Bytes))
+		}
+	}
+	t.write(w)
+	if r.Types[account.Email.Name].Total == 0 {
+		fmt.Fprintln(w, "\nThe archive holds no messages.")
+	}
+	listed(w, "Folders that could not keep their names:", r.Mapped, int64(len(r.Mapped)), shownItems, "all of them: --json")
+	failures := make([]string, len(r.Failures))
+	for i, f := range r.Failures {
+		failures[i] = fmt.Sprintf("%s %s: %s", f.Type, f.Item, f.Reason)
+		if f.Advice != "" {
+			failures[i] += " (" + f.Advice + ")"
+		}
+	}
+	heading := plural(int64(len(failures)), "item", "items") + " failed:"
+	listed(w, heading, failures, int64(len(failures)), shownItems, "all of them: --json")
+	writeWarnings(w, d.screen)
+	if d.failed == nil && !d.DryRun {
+		fmt.Fprintf(w, "\nNext: mailhaul -u %s verify %s %s\n", shellWord(d.Server), shellWord(d.Archive), shellWord(d.Account))
+	}
+}
