@@ -38,6 +38,9 @@ func Create(dir string, origin Origin) (*Archive, error) {
 	if err := clearUnborn(dir); err != nil {
 		return nil, err
 	}
+	if err := os.Chmod(dir, 0o700); err != nil { // it may have been there
+		return nil, fmt.Errorf("create archive: %w", err)
+	}
 	if err := os.MkdirAll(filepath.Join(dir, packDir), 0o700); err != nil {
 		return nil, writeError(dir, err)
 	}

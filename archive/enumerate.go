@@ -10,7 +10,8 @@ import (
 )
 
 // Seen notes ids that a full enumeration has come across, changed or not. They
-// are kept in the catalog, so that memory stays bounded and a resumed run goes on.
+// are kept in the catalog, so that memory stays bounded and a resumed run goes
+// on. To have seen ids alone does not open a snapshot.
 func (r *Run) Seen(t account.Type, ids ...string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -11,7 +11,7 @@ type placedRow struct {
 	gone     bool
 	size     int64
 	digest   []byte
-	text     string // of a snapshot
+	text     string // of a snapshot; of an object what is derived for look-ups
 	place
 }
 
@@ -60,7 +60,7 @@ func (p *placedRows) read() ([]placedRow, error) {
 		r.hash = hashOf(hash)
 		return r, err
 	}, `SELECT * FROM (SELECT 1, hash, '', '', 0, 0, size, NULL, '', pack, start, length FROM blob WHERE pack = ?1 AND start > ?2 ORDER BY start LIMIT ?3)
-		UNION ALL SELECT * FROM (SELECT 2, blob, type, id, snapshot, gone, 0, digest, '', pack, start, length FROM record WHERE pack = ?1 AND start > ?2 ORDER BY start LIMIT ?3)
+		UNION ALL SELECT * FROM (SELECT 2, blob, type, id, snapshot, gone, 0, digest, `+indexText+`, pack, start, length FROM record WHERE pack = ?1 AND start > ?2 ORDER BY start LIMIT ?3)
 		UNION ALL SELECT * FROM (SELECT 3, NULL, '', '', n, 0, 0, NULL, record, pack, start, length FROM snapshot WHERE pack = ?1 AND start > ?2 ORDER BY start LIMIT ?3)
 		ORDER BY start LIMIT ?3`, p.pack, p.after, pageRows)
 }

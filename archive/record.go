@@ -45,7 +45,7 @@ type row struct {
 // newRow derives a row from what an object's member holds. All that the
 // catalog knows of an object comes from here, for a run and for Reindex alike.
 func newRow(typ string, o account.Object, snapshot int) *row {
-	r := &row{typ: typ, id: o.ID(), snapshot: snapshot, gone: o.Bool(propGone), size: o.Int("size")}
+	r := &row{typ: typ, id: o.ID(), snapshot: snapshot, gone: o.Bool(propGone)}
 	sum := sha256.Sum256(o.Encode())
 	r.digest = sum[:16]
 	if r.gone {
@@ -56,12 +56,21 @@ func newRow(typ string, o account.Object, snapshot int) *row {
 	}
 	r.blobID = o.Text(blobProperty(typ))
 	if typ == account.Email.Name {
+		r.size = o.Int("size")
 		r.received = o.Time("receivedAt").Unix()
 		r.key = account.MatchKey(o)
 		r.messageIDs = account.MessageIDs(o)
 	}
 	return r
 }
+
+// index is what the catalog derives of an object for look-ups, as one text.
+func (r *row) index() string {
+	return fmt.Sprintf("%s\n%d\n%d\n%s\n%s", r.blobID, r.size, r.received, r.key, r.messageIDs)
+}
+
+// indexText is the same of a row of the table record.
+const indexText = `coalesce(blob_id, '') || char(10) || size || char(10) || received || char(10) || match_key || char(10) || message_ids`
 
 // blobProperty names the property with the server's id of the content.
 func blobProperty(typ string) string {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"sync"
 	"testing"
 
 	"mailhaul/account"
@@ -84,7 +85,9 @@ func TestARunSeesWhatItHasNotCommitted(t *testing.T) {
 
 func TestARunThatPutsNothingLeavesNoSnapshot(t *testing.T) {
 	a := create(t)
-	must(t, begin(t, a).Close())
+	r := begin(t, a)
+	must(t, r.Seen(account.Email, "M1")) // to have looked is not to have put
+	must(t, r.Close())
 	if _, _, ok, err := a.Unfinished(); ok || err != nil {
 		t.Errorf("unfinished snapshot: %v %v", ok, err)
 	}
@@ -164,6 +167,40 @@ func TestPacksAreSealedAndNeverWrittenAgain(t *testing.T) {
 		t.Errorf("only %d packs were sealed", len(sums))
 	}
 	verifyClean(t, a)
+}
+
+func TestAnImportKeepsItsJournalWhileAnExportWrites(t *testing.T) {
+	a := create(t)
+	r := begin(t, a)
+	b := open(t, a.Dir()) // as another process would
+	j, err := b.Journal("https://new.example.org", "b", "alice")
+	must(t, err)
+	defer j.Close()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for n := range 300 {
+			h, _, err := r.PutBlob(bytes.NewReader(message(n)), -1)
+			if err == nil {
+				_, err = r.PutObject(account.Email, email(n), h)
+			}
+			if err == nil && n%10 == 0 {
+				err = r.Commit()
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for n := range 100 {
+		must(t, j.Put(Entry{Type: "Email", SourceID: email(n).ID(), State: InFlight}))
+	}
+	wg.Wait()
+	must(t, r.Finish(SnapshotRecord{}))
+	if n, _, err := j.PendingCount(0); n != 300 || err != nil {
+		t.Error(n, err)
+	}
+	verifyClean(t, b)
 }
 
 func TestLoopsMayBeNested(t *testing.T) {

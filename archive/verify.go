@@ -173,7 +173,7 @@ func (v *verification) compare(row *placedRow, f frame) string {
 		if err != nil {
 			return err.Error()
 		}
-		if fresh.id != row.id || string(fresh.digest) != string(row.digest) || fresh.blob != row.hash || fresh.gone != row.gone {
+		if fresh.id != row.id || string(fresh.digest) != string(row.digest) || fresh.blob != row.hash || fresh.gone != row.gone || fresh.index() != row.text {
 			return "the catalog's row does not fit the object"
 		}
 	case kindSnapshot:

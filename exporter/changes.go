@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"mailhaul/account"
 	"mailhaul/jmapclient"
@@ -35,7 +36,7 @@ func (m *mail) follow(ctx context.Context) error {
 			return err
 		}
 		if c.NewState != m.p.State {
-			m.p.State = c.NewState
+			m.p.State, m.p.At = c.NewState, time.Now().UTC()
 			if err := m.savePlace(); err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"mailhaul/account"
 	"mailhaul/archive"
@@ -14,6 +15,10 @@ import (
 const (
 	// mostPasses bounds the listings of a source without a history.
 	mostPasses = 5
+	// mostAge is how old a state may be and its changes still be believed: some
+	// servers forget changes after 30 days and answer as if there were none
+	// (Stalwart 0.8.5 to 0.11).
+	mostAge = 25 * 24 * time.Hour
 	// mostRecounts bounds the looks at a mailbox that changes while it is counted.
 	mostRecounts = 3
 )
@@ -22,7 +27,8 @@ const (
 type place struct {
 	// State is what the changes are asked since: before a listing began, or
 	// where following the changes has come to.
-	State string `json:"state"`
+	State string    `json:"state"`
+	At    time.Time `json:"at"` // when State was the server's, by our clock
 	// Listing is under way behind the last of Anchors (the ids that were
 	// listed last, so that one may go and the place is still known).
 	Listing bool     `json:"listing,omitempty"`
@@ -96,18 +102,28 @@ func (m *mail) start(ctx context.Context) error {
 	if err != nil {
 		return kept(err)
 	}
-	if known && (m.p.Listing || m.p.State != "") {
-		m.stage.done.Store(m.p.Done)
-		if m.p.Listing {
-			return m.total(ctx)
+	known = known && (m.p.Listing || m.p.State != "")
+	if last := m.lastOf(account.Email); !known && last.State != "" && !m.moved {
+		m.p = place{State: last.State, At: m.last.Finished}
+		known = true
+	}
+	if !known {
+		return m.startListing(ctx)
+	}
+	if time.Since(m.p.At) > mostAge {
+		now, err := m.src.State(ctx, account.Email)
+		if err != nil || m.p.Listing || now != m.p.State {
+			if err == nil {
+				err = m.startListing(ctx)
+			}
+			return err
 		}
-		return nil
 	}
-	if last := m.lastOf(account.Email); last.State != "" && !m.moved {
-		m.p = place{State: last.State}
-		return nil
+	m.stage.done.Store(m.p.Done)
+	if m.p.Listing {
+		return m.total(ctx)
 	}
-	return m.startListing(ctx)
+	return nil
 }
 
 // total learns how many Emails there are, for the bar.
@@ -131,7 +147,7 @@ func (m *mail) startListing(ctx context.Context) error {
 	clear(m.unread)
 	m.recounts = 0
 	m.stage.done.Store(0)
-	m.p = place{State: state, Listing: true, Passes: m.p.Passes + 1, Before: m.take.tally.moved()}
+	m.p = place{State: state, At: time.Now().UTC(), Listing: true, Passes: m.p.Passes + 1, Before: m.take.tally.moved()}
 	return m.savePlace()
 }
 

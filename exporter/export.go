@@ -168,10 +168,11 @@ func (e *export) everything(ctx context.Context) error {
 		if err := e.one(ctx, t); err != nil {
 			return err
 		}
-		if t.Name == account.Email.Name && e.types[t.Name].Error == "" && e.tallies[t.Name].moved() > before {
-			if err := e.settle(ctx); err != nil {
-				return err
-			}
+		if t.Name != account.Email.Name || e.tallies[t.Name].moved() == before {
+			continue
+		}
+		if err := e.settle(ctx); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -181,6 +182,9 @@ func (e *export) everything(ctx context.Context) error {
 func (e *export) settle(ctx context.Context) error {
 	const most = 3
 	for range most {
+		if e.types[account.Email.Name].Error != "" || e.types[account.Mailbox.Name].Error != "" {
+			return nil
+		}
 		before := e.tallies[account.Mailbox.Name].moved()
 		if err := e.one(ctx, account.Mailbox); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mailhaul/account"
 	"mailhaul/archive"
@@ -253,7 +254,7 @@ func TestAMailboxThatNeverRestsIsFinishedAndSaid(t *testing.T) {
 		s := filled(4)
 		s.noHistory = noHistory
 		s.onCall = func(method string, n int) error {
-			if method == "Changes" || method == "Page" {
+			if method == "Changes" || method == "Page" && n%2 == 1 {
 				s.add("", fmt.Sprintf("%s %d", method, n), 50)
 			}
 			return nil
@@ -283,6 +284,50 @@ func TestPurgedHistory(t *testing.T) {
 			mustExport(t, s, ar)
 			s.has(t, ar)
 		})
+	}
+}
+
+// Stalwart 0.8.5 to 0.11 forgets changes after 30 days and does not say so.
+func TestAnOldStateIsNotTrustedThoughTheCountFits(t *testing.T) {
+	s := filled(10)
+	ar := newArchive(t, s)
+	run, err := ar.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range s.mails {
+		h, _, err := run.PutBlob(strings.NewReader(s.blobs[o.Text("blobId")]), -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := run.PutObject(account.Email, o, h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := run.Finish(archive.SnapshotRecord{Finished: time.Now().AddDate(0, 0, -40),
+		Types: map[string]archive.TypeRecord{"Email": {State: "10"}}}); err != nil {
+		t.Fatal(err)
+	}
+	mustExport(t, s, ar)
+	if s.calls["Page"] != 0 {
+		t.Error("an account whose state is the same was listed")
+	}
+	s.remove("m5")
+	s.add("", "lost to the history", 3)
+	s.purged, s.silent = len(s.history), true
+	s.fetches = map[string]int{}
+	run, err = ar.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Finish(archive.SnapshotRecord{Finished: time.Now().AddDate(0, 0, -40),
+		Types: map[string]archive.TypeRecord{"Email": {State: "10"}}}); err != nil {
+		t.Fatal(err)
+	}
+	mustExport(t, s, ar)
+	s.has(t, ar)
+	if len(s.fetches) != 1 {
+		t.Errorf("fetched %v", s.fetches)
 	}
 }
 
@@ -350,7 +395,10 @@ func TestADeadServerEndsTheRunAndTheNextGoesOn(t *testing.T) {
 	for _, kind := range []jmapclient.Kind{jmapclient.Unreachable, jmapclient.Unauthorized} {
 		s := filled(9)
 		s.onCall = func(method string, n int) error {
-			if s.calls["Page"] > 2 {
+			s.mu.Lock()
+			pages := s.calls["Page"]
+			s.mu.Unlock()
+			if pages > 2 {
 				return &jmapclient.Error{Kind: kind, Op: method}
 			}
 			return nil

@@ -18,8 +18,9 @@ const pageLimit = 500
 // jmapSource is an account on a JMAP server.
 type jmapSource struct {
 	a *jmapclient.Account
-	// noBatches: the server refused to hand out several blobs at once.
-	noBatches atomic.Bool
+	// refusals counts the times that the server did not hand out several blobs
+	// at once; see batchRefusals.
+	refusals atomic.Int32
 }
 
 // JMAP is an account on a JMAP server as a source.

@@ -35,15 +35,19 @@ func (s *jmapSource) blobUsing() (urn string, digests bool) {
 	return "", false
 }
 
+// batchRefusals is how many refusals of Blob/get are taken for the server's
+// last word on it.
+const batchRefusals = 2
+
 func (s *jmapSource) batches() bool {
 	urn, _ := s.blobUsing()
-	return urn != "" && !s.noBatches.Load()
+	return urn != "" && s.refusals.Load() < batchRefusals
 }
 
 // fetchBatch reads blobs with Blob/get (RFC 9404 §4.2): for small ones requests
 // cost more than bytes, and servers ration requests.
 func (s *jmapSource) fetchBatch(ctx context.Context, blobIDs []string, take func(string, []byte) error) error {
-	if s.noBatches.Load() {
+	if s.refusals.Load() >= batchRefusals {
 		return nil
 	}
 	urn, digests := s.blobUsing()
@@ -53,9 +57,9 @@ func (s *jmapSource) fetchBatch(ctx context.Context, blobIDs []string, take func
 	}
 	raw, err := s.a.Call(ctx, []string{coreCapability, urn}, "Blob/get", map[string]any{"ids": blobIDs, "properties": props}, true)
 	if err != nil {
-		switch jmapclient.KindOf(err) {
-		case jmapclient.Unsupported, jmapclient.Invalid, jmapclient.Limit, jmapclient.Forbidden:
-			s.noBatches.Store(true) // asking again is no use
+		s.refusals.Add(1)
+		if k := jmapclient.KindOf(err); k == jmapclient.Unsupported || k == jmapclient.Invalid {
+			s.refusals.Store(batchRefusals)
 		}
 		return err
 	}
@@ -63,7 +67,7 @@ func (s *jmapSource) fetchBatch(ctx context.Context, blobIDs []string, take func
 		List []batchedBlob `json:"list"`
 	}
 	if err := json.Unmarshal(raw, &answer); err != nil {
-		s.noBatches.Store(true)
+		s.refusals.Add(1)
 		return fmt.Errorf("the answer to Blob/get makes no sense: %w", err)
 	}
 	for _, b := range answer.List {

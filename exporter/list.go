@@ -27,8 +27,12 @@ type turned struct {
 // list lists all Emails from the place on and takes them.
 func (m *mail) list(ctx context.Context) error {
 	reading, stop := context.WithCancel(ctx)
-	defer stop()
 	pages := make(chan turned, 1)
+	defer func() {
+		stop()
+		for range pages { // until the reader has ended
+		}
+	}()
 	anchors := m.p.Anchors
 	go func() {
 		defer close(pages)

@@ -76,6 +76,14 @@ func IsOldCLI(dir string) bool {
 	return !has("mailhaul.json") && (has("emails.json") || has("mailboxes.json"))
 }
 
+// Close closes the files that are open.
+func (s *oldCLI) Close() error {
+	if s.cursor != nil {
+		s.cursor.close()
+	}
+	return s.root.Close()
+}
+
 func (s *oldCLI) tellFaults(tell func(progress.Event)) { s.tell = tell }
 
 func (s *oldCLI) warn(t account.Type, item, text string) {

@@ -21,6 +21,7 @@ type arrayReader struct {
 	dec   *json.Decoder
 	begun bool
 	n     int
+	err   error // that ended it
 }
 
 func newArrayReader(r io.Reader, name string) *arrayReader {
@@ -30,7 +31,14 @@ func newArrayReader(r io.Reader, name string) *arrayReader {
 
 // next is the next object, io.EOF behind the last. An entry that is no object
 // is an empty object.
-func (a *arrayReader) next() (account.Object, error) {
+func (a *arrayReader) next() (o account.Object, err error) {
+	if a.err == nil {
+		o, a.err = a.read()
+	}
+	return o, a.err
+}
+
+func (a *arrayReader) read() (account.Object, error) {
 	a.in.left = mostObject
 	if !a.begun {
 		if tok, err := a.dec.Token(); err != nil || tok != json.Delim('[') {

@@ -74,8 +74,11 @@ func (e *export) taker(ctx context.Context, t account.Type, s *stage) *taker {
 	return k
 }
 
-// close ends the workers; call it when no lot is under way.
+// close waits for the workers to end. Nothing may be fed any more.
 func (k *taker) close() {
+	for range cap(k.slots) {
+		k.slots <- struct{}{}
+	}
 	k.unhook()
 	k.cancel(nil)
 }

@@ -239,7 +239,7 @@ func (r *run) afterError(ctx context.Context, items []*item, cause error, lost *
 func (r *run) markInFlight(items []*item) error {
 	entries := make([]archive.Entry, len(items))
 	for i, it := range items {
-		entries[i] = archive.Entry{Type: account.Email.Name, SourceID: it.id, Blob: it.blob, State: archive.InFlight}
+		entries[i] = archive.Entry{Type: account.Email.Name, SourceID: it.id, Blob: it.blob, State: archive.InFlight, Applied: it.applied().encode()}
 	}
 	return r.j.Put(entries...)
 }

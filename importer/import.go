@@ -37,7 +37,10 @@ type run struct {
 	// strays are messages sent that are in no known mailbox, partStrays those
 	// that are in some.
 	strays, partStrays int64
-	oneByOne           atomic.Bool // blobs do not go up many in one call
+	// swallowed are messages that the server keeps as one with an identical one,
+	// although they are a copy in the same mailbox or have another date.
+	swallowed int64
+	oneByOne  atomic.Bool // blobs do not go up many in one call
 
 	mu  sync.Mutex // guards res
 	res *Result

@@ -109,7 +109,7 @@ func (r *run) roleTaken(role string) bool {
 	return false
 }
 
-func keysOf(m map[string]any) []string {
+func keysOf[V any](m map[string]V) []string {
 	var keys []string
 	for k := range m {
 		keys = append(keys, k)

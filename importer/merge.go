@@ -12,7 +12,7 @@ import (
 )
 
 // stateProps are what is read of a message on the target before it is changed.
-var stateProps = []string{"id", "blobId", "size", "mailboxIds", "keywords"}
+var stateProps = []string{"id", "blobId", "size", "receivedAt", "mailboxIds", "keywords"}
 
 // merge is a source message that a message on the target stands for already.
 type merge struct {
@@ -52,6 +52,9 @@ func (r *run) mergeSome(ctx context.Context, merges []merge) error {
 		if e == nil {
 			e = newEdit(t)
 			edits[t.ID()] = e
+		}
+		if m.existing && (len(missingIn(keysOf(e.wantBoxes), p.mailboxes)) == 0 || !t.Time("receivedAt").Equal(m.object.Time("receivedAt"))) {
+			r.swallowed++
 		}
 		e.add(p)
 	}
@@ -152,6 +155,14 @@ func hasWord(words map[string]bool, k string) bool {
 		}
 	}
 	return false
+}
+
+func removeWord(words map[string]bool, k string) {
+	for w := range words {
+		if strings.EqualFold(w, k) {
+			delete(words, w)
+		}
+	}
 }
 
 func (e *edit) empty() bool {

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,10 @@ import (
 // faults and interruptions, again and again; a clean run at the end leaves
 // every message there once, where it belongs.
 func TestAnyFaultsThenACleanRunEndExactlyOnce(t *testing.T) {
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue { // each takes a second of waiting for retries
+		must(t, f.Value.Set("12"))
+		defer func() { must(t, f.Value.Set(f.DefValue)) }()
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		profile := rapid.SampledFrom([]jmaptest.Profile{
 			{}, {ReuseIDs: true}, {MergeThreads: true}, {HistoryEntries: 20}, withoutDigests(true), {UploadKeep: 3000},

@@ -91,15 +91,19 @@ func (r *run) claimed(ctx context.Context, matches []match, lost map[string]arch
 			done = append(done, e)
 			continue
 		}
-		rec, err := r.ar.Object(r.at, account.Email, id)
-		if err != nil {
-			return fmt.Errorf("read message %s of the archive: %w", id, err)
-		}
 		if m.source.State == archive.InFlight {
-			e.Applied = appliedOf(rec.Object, true).encode()
+			sent, _, err := r.j.Get(account.Email.Name, id)
+			if err != nil {
+				return fmt.Errorf("read the journal: %w", err)
+			}
+			e.Applied = sent.Applied
 			done = append(done, e)
 			r.count(account.Email, func(c *Counts) { c.Created++ })
 			continue
+		}
+		rec, err := r.ar.Object(r.at, account.Email, id)
+		if err != nil {
+			return fmt.Errorf("read message %s of the archive: %w", id, err)
 		}
 		if m.source.State == archive.Failed {
 			r.unfail(account.Email, id)

@@ -4,20 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"mailhaul/account"
 	"mailhaul/archive"
 	"mailhaul/jmapclient"
 )
-
-func removeWord(words map[string]bool, k string) {
-	for w := range words {
-		if strings.EqualFold(w, k) {
-			delete(words, w)
-		}
-	}
-}
 
 // followRemovals removes from the target what is gone from the source, if that
 // was asked for and an import put it there.

@@ -10,12 +10,19 @@ import (
 	"strings"
 	"testing"
 
+	"mailhaul/account"
 	"mailhaul/jmapclient/jmaptest"
 )
 
-// troubled wraps a server: requests with Email/import go to meddle, which
-// answers itself or lets the server.
-func troubled(t *testing.T, meddle func(emails map[string]map[string]any, pass func() []byte) (answer any)) *target {
+// trouble is what befalls an Email/import.
+type trouble struct {
+	refuse map[string]string // creation ids that are refused, with the type of error
+	fail   string            // the whole call fails with this type of error …
+	late   bool              // … after it was carried out
+}
+
+// troubled is a server on which meddle decides what befalls each Email/import.
+func troubled(t *testing.T, meddle func(emails map[string]jmapEmail) trouble) *target {
 	t.Helper()
 	s := jmaptest.New(jmaptest.Options{Transport: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -23,30 +30,27 @@ func troubled(t *testing.T, meddle func(emails map[string]map[string]any, pass f
 			if err != nil {
 				panic(http.ErrAbortHandler)
 			}
-			r.Body = io.NopCloser(bytes.NewReader(body))
-			var req struct{ MethodCalls [][]json.RawMessage }
-			var args struct {
-				Emails map[string]map[string]any
-			}
-			if !bytes.Contains(body, []byte(`"Email/import"`)) || json.Unmarshal(body, &req) != nil || json.Unmarshal(req.MethodCalls[0][1], &args) != nil {
-				next.ServeHTTP(w, r)
-				return
-			}
-			passed := false
 			rec := httptest.NewRecorder()
-			answer := meddle(args.Emails, func() []byte {
-				passed = true
+			pass := func(body []byte) []byte {
+				r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 				next.ServeHTTP(rec, r)
 				return rec.Body.Bytes()
-			})
-			if answer == nil {
-				if !passed {
-					next.ServeHTTP(rec, r)
-				}
-				_, _ = w.Write(rec.Body.Bytes())
-				return
 			}
-			_ = json.NewEncoder(w).Encode(map[string]any{"sessionState": "s", "methodResponses": []any{[]any{"error", answer, req.MethodCalls[0][2]}}})
+			var req map[string]any
+			if bytes.Contains(body, []byte(`"Email/import"`)) && json.Unmarshal(body, &req) == nil {
+				body = meddled(req, meddle, pass)
+			} else {
+				body = pass(body)
+			}
+			for k, v := range rec.Header() {
+				if k != "Content-Length" {
+					w.Header()[k] = v
+				}
+			}
+			if rec.Code != http.StatusOK {
+				w.WriteHeader(rec.Code)
+			}
+			_, _ = w.Write(body) // the client may have gone
 		})
 	}})
 	t.Cleanup(s.Close)
@@ -54,54 +58,99 @@ func troubled(t *testing.T, meddle func(emails map[string]map[string]any, pass f
 	return &target{s, t}
 }
 
+type jmapEmail struct{ ReceivedAt string }
+
+func meddled(req map[string]any, meddle func(map[string]jmapEmail) trouble, pass func([]byte) []byte) []byte {
+	call := req["methodCalls"].([]any)[0].([]any)
+	emails := call[1].(map[string]any)["emails"].(map[string]any)
+	dates := map[string]jmapEmail{}
+	for key, e := range emails {
+		dates[key] = jmapEmail{e.(map[string]any)["receivedAt"].(string)}
+	}
+	what := meddle(dates)
+	for key := range what.refuse {
+		delete(emails, key)
+	}
+	if what.fail != "" {
+		if what.late {
+			pass(account.Marshal(req))
+		}
+		failed := map[string]string{"type": what.fail, "description": "out of luck"}
+		return account.Marshal(map[string]any{"sessionState": "s", "methodResponses": []any{[]any{"error", failed, call[2]}}})
+	}
+	var resp map[string]any
+	if json.Unmarshal(pass(account.Marshal(req)), &resp) != nil {
+		return []byte("{}")
+	}
+	notCreated := map[string]any{}
+	for key, typ := range what.refuse {
+		notCreated[key] = map[string]string{"type": typ, "description": "out of luck"}
+	}
+	resp["methodResponses"].([]any)[0].([]any)[1].(map[string]any)["notCreated"] = notCreated
+	return account.Marshal(resp)
+}
+
 func TestTheMessageThatTheServerFailsOverIsFoundAndNamed(t *testing.T) {
-	poison := mail(33)
-	for _, stores := range []bool{false, true} { // it may have stored some of the batch before it failed
-		s := troubled(t, func(emails map[string]map[string]any, pass func() []byte) any {
+	poison := mail(33).object().Text("receivedAt")
+	for _, late := range []bool{false, true} {
+		s := troubled(t, func(emails map[string]jmapEmail) trouble {
 			for _, e := range emails {
-				if e["receivedAt"] == poison.received.Format("2006-01-02T15:04:05Z") {
-					if stores && len(emails) > 1 {
-						pass()
-					}
-					return map[string]string{"type": "serverFail", "description": "out of luck"}
+				if e.ReceivedAt == poison {
+					return trouble{fail: "serverFail", late: late}
 				}
 			}
-			return nil
+			return trouble{}
 		})
 		ar := newArchive(t)
 		snapshot(t, ar, onlyInbox(mails(100)))
 		res := s.imports(ar, Options{})
 		want := mails(100)
-		if !stores {
+		if !late {
 			want = slices.Delete(want, 33, 34)
 			if len(res.Failures) != 1 || !strings.Contains(res.Failures[0].Item, "mail 33") || !strings.Contains(res.Failures[0].Reason, "out of luck") {
 				t.Errorf("failures: %+v", res.Failures)
 			}
 		}
 		same(t, "messages", s.holds(), wants(want, inboxOnly))
+		emailCounts(t, res, Counts{Total: 100, Created: int64(len(want)), Failed: int64(100 - len(want))})
 	}
 }
 
 func TestWhatIsRefusedForTheServersOwnReasonsIsTriedAgain(t *testing.T) {
-	n := 0
-	s := troubled(t, func(emails map[string]map[string]any, pass func() []byte) any {
-		if n++; len(emails) > 1 && n%2 == 1 { // refuses every seventh of a batch, and says why not
-			i := 0
-			for key, e := range emails {
-				if i++; i%7 == 0 {
-					e["mailboxIds"] = nil
-					delete(emails, key)
-				}
+	s := troubled(t, func(emails map[string]jmapEmail) trouble {
+		refuse := map[string]string{}
+		for key := range emails {
+			if len(emails) > 1 && len(refuse) < 7 {
+				refuse[key] = "serverFail"
 			}
-			return refuseRest{emails}
 		}
-		return nil
+		return trouble{refuse: refuse}
 	})
 	ar := newArchive(t)
 	snapshot(t, ar, onlyInbox(mails(100)))
 	res := s.imports(ar, Options{})
 	same(t, "messages", s.holds(), wants(mails(100), inboxOnly))
 	emailCounts(t, res, Counts{Total: 100, Created: 100})
+}
+
+func TestWhatIsRefusedForGoodIsNamedWithTheReason(t *testing.T) {
+	for _, typ := range []string{"invalidEmail", "tooLarge", "invalidProperties", "forbidden", "serverFail", "blobNotFound", "somethingNew"} {
+		s := troubled(t, func(emails map[string]jmapEmail) trouble {
+			for key, e := range emails {
+				if e.ReceivedAt == mail(3).object().Text("receivedAt") {
+					return trouble{refuse: map[string]string{key: typ}}
+				}
+			}
+			return trouble{}
+		})
+		ar := newArchive(t)
+		snapshot(t, ar, onlyInbox(mails(10)))
+		res := s.imports(ar, Options{})
+		emailCounts(t, res, Counts{Total: 10, Created: 9, Failed: 1})
+		if len(res.Failures) != 1 || !strings.Contains(res.Failures[0].Reason, typ+": out of luck") || res.Failures[0].Advice == "" || !strings.Contains(res.Failures[0].Item, "mail 3") {
+			t.Errorf("%s: failures: %+v", typ, res.Failures)
+		}
+	}
 }
 
 func TestKeywordsThatTheServerRefusesDoNotCostTheMessage(t *testing.T) {

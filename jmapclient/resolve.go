@@ -22,7 +22,9 @@ const mailURN = "urn:ietf:params:jmap:mail"
 // that very name or address, or own the address as an alias. Where the server
 // does not tell its principals, the session's accounts are all there is. Their
 // names are display names on some servers ("Alice" for the login alice), so for
-// the user's own account such a name counts only when it is an address.
+// the user's own account such a name counts only when it is an address; the
+// login with its domain added or left out does, since this sign-in opens no
+// other user's account there.
 func (c *Client) Account(ctx context.Context, who string) (*Account, error) {
 	who = strings.TrimSpace(who)
 	if who == "" || c.isLogin(who) {
@@ -142,21 +144,17 @@ func (c *Client) byID(ctx context.Context, who string, told bool) ([]*Account, e
 	if !told {
 		a := &Account{Client: c, ID: who, Name: who, Capabilities: c.session.Capabilities}
 		_, err := a.State(ctx, account.Mailbox)
-		switch KindOf(err) {
-		case 0:
-			return []*Account{a}, err
-		case Cancelled, Unreachable:
-			return nil, err
+		if saysNo(err) {
+			return nil, nil
 		}
-		return nil, nil
+		return []*Account{a}, err
 	}
 	list, err := asker.getPrincipals(ctx, []string{who})
-	switch KindOf(err) {
-	case 0:
-	case Cancelled, Unreachable, ServerFault:
+	if saysNo(err) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, err
-	default:
-		return nil, nil // not even the form of an id
 	}
 	for _, p := range list {
 		if p.ID() == who {
@@ -164,6 +162,12 @@ func (c *Client) byID(ctx context.Context, who string, told bool) ([]*Account, e
 		}
 	}
 	return nil, nil
+}
+
+// saysNo says whether an error means that there is no such account for this
+// user; a malformed id is refused as an argument.
+func saysNo(err error) bool {
+	return notTold(err) || KindOf(err) == Invalid || KindOf(err) == NotFound
 }
 
 // reachable checks that the signed-in user may read an account which the

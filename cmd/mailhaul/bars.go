@@ -14,6 +14,10 @@ import (
 // barRefresh is how often the bars are drawn.
 const barRefresh = 150 * time.Millisecond
 
+// lineStart brings the cursor back to the first column: the terminal's echo of
+// a Ctrl-C moves it.
+const lineStart = "\r"
+
 // showBars draws a bar for each stage at work, below whatever else there is to
 // say. The library places and redraws the lines; what stands in them is the
 // meter's, read when the line is drawn, so that an event costs no drawing.
@@ -49,7 +53,7 @@ func (s *screen) showBars(w io.Writer) {
 		m.update(e)
 		if bars[e.Stage] == nil {
 			bar, err := p.Add(0, mpb.BarFillerFunc(func(out io.Writer, st decor.Statistics) error {
-				_, err := io.WriteString(out, m.line(st.AvailableWidth))
+				_, err := io.WriteString(out, lineStart+m.line(st.AvailableWidth))
 				return err
 			}), mpb.BarFillerTrim())
 			if err != nil {
@@ -64,7 +68,7 @@ func (s *screen) showBars(w io.Writer) {
 		}
 	}
 	s.print = func(line string) {
-		if _, err := fmt.Fprintln(p, line); err != nil { // closed
+		if _, err := fmt.Fprintln(p, lineStart+line); err != nil { // closed
 			fmt.Fprintln(w, line)
 		}
 	}

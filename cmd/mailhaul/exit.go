@@ -95,10 +95,10 @@ func (e *damageError) Error() string { return e.text }
 type interruptedError struct{ err error }
 
 func (e *interruptedError) Error() string {
-	if e.err == context.Canceled {
-		return "interrupted"
+	if text := e.err.Error(); text != context.Canceled.Error() {
+		return "interrupted: " + text
 	}
-	return "interrupted: " + e.err.Error()
+	return "interrupted"
 }
 func (e *interruptedError) Unwrap() error { return e.err }
 

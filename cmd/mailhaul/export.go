@@ -156,7 +156,7 @@ func countsOf(counts map[string]int64) string {
 
 // snapshotTable is a snapshot by type.
 func snapshotTable(s *archive.SnapshotRecord) *table {
-	t := newTable("type", ">objects", ">size", ">new or changed", ">gone", ">failed", "")
+	t := newTable("type", ">objects", ">size", ">changed", ">gone", ">failed", "")
 	for _, typ := range account.Types {
 		r, ok := s.Types[typ.Name]
 		if !ok {

@@ -127,7 +127,7 @@ func (d *imported) text(w io.Writer) {
 	default:
 		fmt.Fprintf(w, "Imported snapshot %d of %s into %s on %s.\n\n", r.Snapshot, d.Archive, d.Account, d.Server)
 	}
-	t := newTable("type", ">in archive", ">created", ">updated", ">there already", ">removed", ">failed", ">sent")
+	t := newTable("type", ">archive", ">new", ">updated", ">present", ">removed", ">failed", ">sent")
 	for _, typ := range account.Types {
 		if c, ok := r.Types[typ.Name]; ok {
 			t.add(typ.Name, c.Total, c.Created, c.Updated, c.Present, c.Removed, c.Failed, size(c.Bytes))

@@ -150,7 +150,7 @@ func TestAnInterruptedRunGoesOnWithTheSameCommand(t *testing.T) {
 				args []string
 			}{{out, export}, {in, restore}} {
 				code, said := interruptAt(t, half.g, sig, false, half.args...)
-				if code != exitInterrupted || !strings.Contains(said, "The same command goes on where this run stopped.") {
+				if code != exitInterrupted || !strings.Contains(said, "mailhaul: interrupted\nThe same command goes on where this run stopped.") {
 					t.Fatalf("exit code %d:\n%s", code, said)
 				}
 				mailhaul(t, half.args...)

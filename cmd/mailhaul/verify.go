@@ -133,7 +133,7 @@ func (d *verified) verdict(err error) error {
 }
 
 func damaged(dir string, r *archive.VerifyReport) error {
-	return &damageError{fmt.Sprintf("%s is damaged in %s. What is whole can still be imported; an export from the server takes the rest anew",
+	return &damageError{fmt.Sprintf("%s is damaged in %s. What is whole can still be imported; to have the rest again, export into another directory while the old server is there",
 		dir, plural(int64(len(r.Problems)), "place", "places"))}
 }
 

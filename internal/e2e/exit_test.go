@@ -50,6 +50,7 @@ func TestExitCodes(t *testing.T) {
 }
 
 func TestNoServerThere(t *testing.T) {
+	t.Parallel()
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write([]byte("<html>It works!</html>"))
@@ -71,6 +72,7 @@ func TestNoServerThere(t *testing.T) {
 
 // The archive of an account holds no credentials.
 func TestArchiveHoldsNoCredentials(t *testing.T) {
+	t.Parallel()
 	s := startMemory(t)
 	s.AddUser(alice)
 	s.Put(alice, slices.Collect(mailgen.Sized(91, 10, 2000))...)

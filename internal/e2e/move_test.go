@@ -141,6 +141,7 @@ func inInbox(mail iter.Seq[mailgen.Message]) []mailgen.Message {
 
 // Between servers of different makes an ordinary account arrives whole too.
 func TestAccountArrivesOnAnotherMake(t *testing.T) {
+	t.Parallel()
 	for _, way := range []struct {
 		name     string
 		from, to func(*testing.T) server

@@ -81,8 +81,12 @@ var kinds = []struct {
 
 // onEachKind runs a test once for each kind of server.
 func onEachKind(t *testing.T, test func(t *testing.T, start func(*testing.T) server)) {
+	t.Parallel()
 	for _, k := range kinds {
-		t.Run(k.name, func(t *testing.T) { test(t, k.start) })
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, k.start)
+		})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 // A group is an account like any other, reached by one of its members.
 func TestMemberMovesGroup(t *testing.T) {
+	t.Parallel()
 	const support = "support@example.org"
 	from, to := startMemory(t).(memory), startMemory(t).(memory)
 	for _, s := range []memory{from, to} {
@@ -33,6 +34,7 @@ func TestMemberMovesGroup(t *testing.T) {
 // What it reads of subscriptions is its own, so it leaves those of the target
 // alone, and says so.
 func TestAdministratorMovesAccount(t *testing.T) {
+	t.Parallel()
 	const secret = "the administrator's"
 	options := jmaptest.Options{Admin: [2]string{"admin", secret}}
 	from, to := startMemoryWith(t, options), startMemoryWith(t, options)

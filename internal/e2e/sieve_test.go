@@ -20,6 +20,7 @@ type script struct {
 }
 
 func TestSieveScriptsArrive(t *testing.T) {
+	t.Parallel()
 	from, to := startCyrus(t).(cyrus), startCyrus(t).(cyrus)
 	from.AddUser(alice)
 	to.AddUser(alice)

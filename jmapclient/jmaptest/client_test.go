@@ -17,6 +17,7 @@ type client struct {
 	s               *jmaptest.Server
 	login, password string
 	account         string
+	using           []string
 }
 
 // start brings up a server with alice, whose account it answers a client for.
@@ -25,7 +26,7 @@ func start(t *testing.T, o jmaptest.Options) *client {
 	s := jmaptest.New(o)
 	t.Cleanup(s.Close)
 	id := s.AddUser(jmaptest.User{Login: "alice", Password: "secret", Emails: []string{"alice@example.org"}})
-	return &client{t, s, "alice", "secret", id}
+	return &client{t, s, "alice", "secret", id, usingAll}
 }
 
 // answer is an HTTP answer.
@@ -77,11 +78,14 @@ func (c *client) try(method, path, contentType string, body []byte) (answer, err
 // usingAll is what the tests name in using.
 var usingAll = []string{"core", "mail", "submission", "vacationresponse", "sieve", "blob", "quota", "principals"}
 
+// mailOnly is what every profile has.
+var mailOnly = []string{"core", "mail"}
+
 // request sends method calls, [name, args] each, and answers the responses.
 func (c *client) request(calls ...[2]any) []response {
 	c.t.Helper()
 	var using []string
-	for _, u := range usingAll {
+	for _, u := range c.using {
 		using = append(using, "urn:ietf:params:jmap:"+u)
 	}
 	var all [][]any

@@ -148,7 +148,8 @@ func (s *Server) Destroy(login, emailID string) {
 }
 
 // ForgetHistory makes the changes up to now something that the server cannot
-// tell: every state but the current one is cannotCalculateChanges.
+// tell: every state but the current one is cannotCalculateChanges, or with the
+// profile's ForgetsSilently told too little.
 func (s *Server) ForgetHistory(login string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

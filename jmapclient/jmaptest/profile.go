@@ -86,6 +86,8 @@ type Profile struct {
 	MaxQueryIDs int
 	// HistoryEntries bounds the changes that are kept, 0 all; older states cannot be calculated from.
 	HistoryEntries int
+	// ForgetsSilently answers from what history there is, as if that were all of it.
+	ForgetsSilently bool
 
 	// Mailboxes.
 

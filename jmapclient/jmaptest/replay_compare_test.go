@@ -47,6 +47,7 @@ func (r *replay) compare(x exchange, recorded, ours any) {
 func (r *replay) known(x exchange, path string) bool {
 	for _, d := range knownDifferences {
 		if strings.Contains(x.Name, d.exchange) && regexp.MustCompile(d.path).MatchString(path) {
+			r.used[d.reason] = true
 			return true
 		}
 	}

@@ -49,10 +49,6 @@ func (i *invocation) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(parts[2], &i.id)
 }
 
-func (i invocation) MarshalJSON() ([]byte, error) {
-	return encode([]any{i.name, i.args, i.id}), nil
-}
-
 // methodError is RFC 8620 §3.6.2's error of one method call.
 type methodError struct {
 	Type        string
@@ -123,13 +119,37 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, caller *accoun
 		return
 	}
 	s.mu.Lock()
-	answer := object{"methodResponses": req.responses, "sessionState": s.sessionState(caller)}
+	state := s.sessionState(caller)
 	s.mu.Unlock()
-	if req.CreatedIDs != nil {
-		answer["createdIds"] = req.created
-	}
 	leave()
-	s.answer(w, r, f, http.StatusOK, "application/json; charset=utf-8", encode(answer))
+	s.answer(w, r, f, http.StatusOK, "application/json; charset=utf-8", req.answer(state))
+}
+
+// answer is RFC 8620 §3.4's Response. It is put together by hand: the parts are
+// JSON already, and large.
+func (r *request) answer(sessionState string) []byte {
+	var b bytes.Buffer
+	b.WriteString(`{"methodResponses":[`)
+	for i, resp := range r.responses {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('[')
+		b.Write(encode(resp.name))
+		b.WriteByte(',')
+		b.Write(resp.args)
+		b.WriteByte(',')
+		b.Write(encode(resp.id))
+		b.WriteByte(']')
+	}
+	b.WriteString(`],"sessionState":`)
+	b.Write(encode(sessionState))
+	if r.CreatedIDs != nil {
+		b.WriteString(`,"createdIds":`)
+		b.Write(encode(r.created))
+	}
+	b.WriteByte('}')
+	return b.Bytes()
 }
 
 // parseRequest reads a request; typ is the error of RFC 8620 §3.6.1, "" if there is none.

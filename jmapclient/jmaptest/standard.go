@@ -97,7 +97,7 @@ func (c *call) since(typ, state string) (int64, error) {
 	switch {
 	case !ok && c.s.p.MalformedFailsCall:
 		return 0, malformed(state)
-	case !ok || n > h.last || n < h.from:
+	case !ok || n > h.last || n < h.from && !c.s.p.ForgetsSilently:
 		return 0, failed("cannotCalculateChanges", "There is no history since the state "+state+".")
 	}
 	return n, nil

@@ -82,11 +82,16 @@ func measure(messages int) error {
 		{"export", []string{"-u", s.url, "-c", source + ":" + password, "export", "account", source, dir}},
 		{"import", []string{"-u", s.url, "-c", target + ":" + password, "import", "account", target, filepath.Join(dir, source)}},
 	} {
-		took, peak, err := run(binary, half.args)
+		took, process, err := run(binary, half.args)
 		if err != nil {
 			return fmt.Errorf("%s: %w", half.name, err)
 		}
-		row(half.name, took, fmt.Sprintf("peak resident %.0f MB", float64(peak)/(1<<20)))
+		peak, err := peakResident(process)
+		if err != nil {
+			return err
+		}
+		row(half.name, took, fmt.Sprintf("%.1f s of processor, peak resident %.0f MB",
+			(process.UserTime()+process.SystemTime()).Seconds(), float64(peak)/(1<<20)))
 		worst = max(worst, peak)
 	}
 	if arrived, err := s.downloadAll(ctx, target, messages); err != nil {
@@ -100,16 +105,13 @@ func measure(messages int) error {
 	return nil
 }
 
-// run runs mailhaul and answers how long it took and how much memory it held
-// at most, in octets.
-func run(binary string, args []string) (time.Duration, int64, error) {
+// run runs mailhaul to its end and answers how long it took.
+func run(binary string, args []string) (time.Duration, *os.ProcessState, error) {
 	cmd := exec.Command(binary, args...)
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return 0, 0, fmt.Errorf("%w\n%s", err, out)
+		return 0, nil, fmt.Errorf("%w\n%s", err, out)
 	}
-	took := time.Since(began)
-	peak, err := peakResident(cmd.ProcessState)
-	return took, peak, err
+	return time.Since(began), cmd.ProcessState, nil
 }

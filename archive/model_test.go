@@ -1,0 +1,231 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"mailhaul/account"
+)
+
+// A model of an archive for one type: id → content.
+type state map[string]string
+
+func (s state) clone() state {
+	c := make(state, len(s))
+	for k, v := range s {
+		c[k] = v
+	}
+	return c
+}
+
+// copyArchive is what a kill would leave: the files as they are now.
+func copyArchive(t *rapid.T, from, to string) {
+	err := filepath.Walk(from, func(path string, info os.FileInfo, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(from, path)
+		if info.IsDir() {
+			return os.MkdirAll(filepath.Join(to, rel), 0o700)
+		}
+		if strings.HasSuffix(rel, "-shm") {
+			return nil // memory, gone with the processes
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, rel), data, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAnyHistoryOfRunsAndKillsReadsAsTheModelSays(t *testing.T) {
+	base := t.TempDir()
+	count := 0
+	rapid.Check(t, func(t *rapid.T) {
+		check := func(err error) {
+			if err != nil {
+				t.Helper()
+				t.Fatal(err)
+			}
+		}
+		newDir := func() string { count++; return filepath.Join(base, fmt.Sprint(count)) }
+		a, err := Create(newDir(), testOrigin)
+		check(err)
+		r, err := a.Begin()
+		check(err)
+		tune := func() { a.packLimit, a.groupTime = 4<<10, time.Hour }
+		tune()
+		now := state{}
+		since := []state{{}}    // the states since the last commit; a kill leaves one of them
+		finished := []state{{}} // by number
+		ids := rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
+
+		read := func(at int) state {
+			s := state{}
+			for rec, err := range a.Objects(at, account.SieveScript) {
+				check(err)
+				data, err := readChecked(a, rec.Blob)
+				check(err)
+				s[rec.Object.ID()] = string(data) + rec.Object.Text("name")
+			}
+			return s
+		}
+		checkAll := func() {
+			for n := 1; n < len(finished); n++ {
+				if diff := cmp.Diff(finished[n], read(n)); diff != "" {
+					t.Fatalf("snapshot %d: %s", n, diff)
+				}
+			}
+			report, err := a.Verify(context.Background(), nil)
+			check(err)
+			if len(report.Problems) > 0 {
+				t.Fatalf("verify: %+v", report.Problems)
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"put": func(t *rapid.T) {
+				id, name := ids.Draw(t, "id"), rapid.StringN(0, 3, 5).Draw(t, "name")
+				content := strings.Repeat(rapid.StringMatching(`[ab]`).Draw(t, "content"), rapid.IntRange(0, 3000).Draw(t, "size"))
+				h, _, err := r.PutBlob(strings.NewReader(content), int64(len(content)))
+				check(err)
+				o := account.Object{"id": account.Marshal(id), "name": account.Marshal(name), "blobId": account.Marshal("B" + string(h[:8]))}
+				_, err = r.PutObject(account.SieveScript, o, h)
+				check(err)
+				now = now.clone()
+				now[id] = content + name
+				since = append(since, now)
+			},
+			"gone": func(t *rapid.T) {
+				id := ids.Draw(t, "id")
+				check(r.MarkGone(account.SieveScript, id))
+				now = now.clone()
+				delete(now, id)
+				since = append(since, now)
+			},
+			"get": func(t *rapid.T) {
+				id := ids.Draw(t, "id")
+				rec, err := r.Get(account.SieveScript, id)
+				if _, ok := now[id]; !ok && !errors.Is(err, ErrNotFound) || ok && (err != nil || !strings.HasSuffix(now[id], rec.Object.Text("name"))) {
+					t.Fatalf("Get %s: %v %v", id, rec, err)
+				}
+			},
+			"count": func(t *rapid.T) {
+				n, err := r.Count(account.SieveScript)
+				check(err)
+				if int(n) != len(now) {
+					t.Fatalf("Count %d, not %d", n, len(now))
+				}
+				since = []state{now}
+			},
+			"commit": func(t *rapid.T) {
+				check(r.Commit())
+				since = []state{now}
+				if diff := cmp.Diff(now, read(-1)); diff != "" {
+					t.Fatal(diff)
+				}
+			},
+			"finish": func(t *rapid.T) {
+				check(r.Finish(SnapshotRecord{}))
+				finished = append(finished, now)
+				since = []state{now}
+				checkAll()
+				r, err = a.Begin()
+				check(err)
+				if r.Snapshot() != len(finished) {
+					t.Fatalf("snapshot %d after %d finished", r.Snapshot(), len(finished)-1)
+				}
+			},
+			"kill": func(t *rapid.T) {
+				dir := newDir()
+				copyArchive(t, a.Dir(), dir)
+				check(r.Close())
+				check(a.Close())
+				check(os.RemoveAll(a.Dir()))
+				if files, _ := filepath.Glob(filepath.Join(dir, packDir, "*")); len(files) > 0 && rapid.Bool().Draw(t, "torn") {
+					tearTail(t, dir, files[len(files)-1])
+				}
+				a, err = Open(dir)
+				check(err)
+				tune()
+				checkAll()
+				now = read(-1)
+				if !contains(since, now) {
+					t.Fatalf("after the kill: %v, which was never there since the last commit: %v", now, since)
+				}
+				r, err = a.Begin()
+				check(err)
+				since = []state{now}
+				checkAll()
+			},
+			"reindex": func(t *rapid.T) {
+				check(r.Close())
+				since = []state{now}
+				check(a.Close())
+				report, err := Reindex(context.Background(), a.Dir(), nil)
+				check(err)
+				if len(report.Problems) > 0 {
+					t.Fatalf("reindex: %+v", report.Problems)
+				}
+				a, err = Open(a.Dir())
+				check(err)
+				tune()
+				checkAll()
+				r, err = a.Begin()
+				check(err)
+			},
+		})
+		check(r.Close())
+		if diff := cmp.Diff(now, read(-1)); diff != "" {
+			t.Fatal(diff)
+		}
+		checkAll()
+		check(a.Close())
+		check(os.RemoveAll(a.Dir()))
+	})
+}
+
+func contains(list []state, s state) bool {
+	for _, l := range list {
+		if cmp.Equal(l, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// tearTail does to what was not committed of a pack what a kill may do: it is
+// cut short, or holds rubbish.
+func tearTail(t *rapid.T, dir, path string) {
+	a, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	packs, err := a.packRows()
+	if err != nil || len(packs) == 0 || a.packPath(packs[len(packs)-1].n) != path || packs[len(packs)-1].sealed {
+		return
+	}
+	committed := packs[len(packs)-1].length
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep := committed + rapid.Int64Range(0, int64(len(data))-committed).Draw(t, "keep")
+	rubbish := rapid.SliceOfN(rapid.Byte(), 0, 20).Draw(t, "rubbish")
+	if err := os.WriteFile(path, append(data[:keep], rubbish...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

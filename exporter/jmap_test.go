@@ -1,0 +1,355 @@
+package exporter
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"mailhaul/account"
+	"mailhaul/archive"
+	"mailhaul/jmapclient"
+	"mailhaul/jmapclient/jmaptest"
+)
+
+// world is a JMAP server with alice's account.
+type world struct {
+	*jmaptest.Server
+	// before is called with the methods of an API request before it is served.
+	mu     sync.Mutex
+	before func(body string)
+}
+
+func (w *world) hook(f func(body string)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.before = f
+}
+
+func newWorld(t *testing.T, p jmaptest.Profile) *world {
+	t.Helper()
+	w := &world{}
+	w.Server = jmaptest.New(jmaptest.Options{Profile: p, Admin: [2]string{"admin", "root"}, Transport: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost && !strings.Contains(r.URL.Path, "upload") {
+				body, _ := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				w.mu.Lock()
+				f := w.before
+				w.mu.Unlock()
+				if f != nil {
+					f(string(body))
+				}
+			}
+			next.ServeHTTP(rw, r)
+		})
+	}})
+	t.Cleanup(w.Close)
+	w.AddUser(jmaptest.User{Login: "alice", Password: "secret", Emails: []string{"alice@example.org"}})
+	return w
+}
+
+// as is alice's account as the one signed in sees it.
+func (w *world) as(t *testing.T, login, password string) Source {
+	t.Helper()
+	c, err := jmapclient.Dial(t.Context(), jmapclient.Options{URL: w.URL,
+		Auth: jmapclient.Auth{Username: login, Password: password}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	a, err := c.Account(t.Context(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return JMAP(a)
+}
+
+func (w *world) alice(t *testing.T) Source { return w.as(t, "alice", "secret") }
+
+func (w *world) deliver(n int, boxes ...string) string {
+	if len(boxes) == 0 {
+		boxes = []string{"Inbox"}
+	}
+	return w.Deliver("alice", jmaptest.Message{Mailboxes: boxes, ReceivedAt: time.Unix(1700000000+int64(n)*60, 0),
+		Raw: fmt.Appendf(nil, "From: a@example.org\r\nMessage-ID: <%d@x>\r\nSubject: %d\r\n\r\nhello %d\r\n", n, n, n)})
+}
+
+// tell writes a message with all that must be kept of it as one line.
+func tell(boxes, keywords []string, received time.Time, raw string) string {
+	return fmt.Sprintf("%q %q %s %q", boxes, keywords, received.UTC().Format(time.RFC3339), raw)
+}
+
+// has demands that the newest snapshot is what the account is now.
+func (w *world) has(t fataler, ar *archive.Archive) {
+	t.Helper()
+	var want []string
+	for _, m := range w.Messages("alice") {
+		want = append(want, tell(m.Mailboxes, m.Keywords, m.ReceivedAt, string(m.Raw)))
+	}
+	boxes := map[string]account.Object{}
+	for rec, err := range ar.Objects(0, account.Mailbox) {
+		if err != nil {
+			t.Fatalf("read the archive: %v", err)
+		}
+		boxes[rec.Object.ID()] = rec.Object
+	}
+	var path func(id string) string
+	path = func(id string) string {
+		o, ok := boxes[id]
+		if !ok {
+			return "?" + id
+		}
+		if p := o.Text("parentId"); p != "" {
+			return path(p) + "/" + o.Text("name")
+		}
+		return o.Text("name")
+	}
+	var got []string
+	for rec, err := range ar.Objects(0, account.Email) {
+		if err != nil {
+			t.Fatalf("read the archive: %v", err)
+		}
+		in := rec.Object.Set("mailboxIds")
+		for i, id := range in {
+			in[i] = path(id)
+		}
+		slices.Sort(in)
+		got = append(got, tell(in, rec.Object.Set("keywords"), rec.Object.Time("receivedAt"), blobText(t, ar, rec.Blob)))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("the snapshot is not what the account is (-account +snapshot):\n%s", diff)
+	}
+}
+
+var profiles = map[string]jmaptest.Profile{
+	"strict": jmaptest.Strict, "Stalwart 0.6": jmaptest.Stalwart06, "Stalwart 0.7": jmaptest.Stalwart07,
+}
+
+// narrow is a profile with pages of a few messages.
+func narrow(p jmaptest.Profile, page int64) jmaptest.Profile {
+	p.Limits.MaxObjectsInGet = page
+	return p
+}
+
+func TestJMAPExportAndAgain(t *testing.T) {
+	for name, p := range profiles {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, narrow(p, 16))
+			for i := range 40 {
+				w.deliver(i, "Inbox", "Projects/2024")
+			}
+			w.AddScript("alice", "filters", "keep;", true)
+			w.AddIdentity("alice", jmaptest.Identity{Name: "Alice", Email: "alice@example.org"})
+			src := w.alice(t)
+			ar := newArchive(t, src)
+			res := mustExport(t, src, ar)
+			if res.Failed != 0 {
+				t.Fatalf("failed: %+v", res.Snapshot.Types)
+			}
+			w.has(t, ar)
+			for blob, n := range w.BlobFetches() {
+				if n > 1 {
+					t.Errorf("%s was fetched %d times", blob, n)
+				}
+			}
+			w.ResetCounts()
+			src = w.alice(t)
+			if res := mustExport(t, src, ar); !res.Unchanged {
+				t.Errorf("the second time: %+v", res)
+			}
+			n := w.Requests()
+			if all := n["session"] + n["api"] + n["download"]; all > 10 {
+				t.Errorf("an unchanged account took %d requests: %v", all, n)
+			}
+			id := w.deliver(99)
+			w.Modify("alice", id, []string{"Projects"}, []string{"$seen"})
+			w.Destroy("alice", w.EmailIDs("alice")[3])
+			mustExport(t, src, ar)
+			w.has(t, ar)
+		})
+	}
+}
+
+func TestJMAPAsAdministrator(t *testing.T) {
+	w := newWorld(t, jmaptest.Stalwart07)
+	w.deliver(1)
+	src := w.as(t, "admin", "root")
+	ar := newArchive(t, src)
+	res := mustExport(t, src, ar)
+	w.has(t, ar)
+	if src.Own() || !slices.Contains(res.Snapshot.Unknown, "Mailbox.isSubscribed") {
+		t.Errorf("own %v, unknown %q", src.Own(), res.Snapshot.Unknown)
+	}
+}
+
+func TestJMAPFewRequestsForManySmallMessages(t *testing.T) {
+	w := newWorld(t, jmaptest.Strict)
+	for i := range 300 {
+		w.deliver(i)
+	}
+	src := w.alice(t)
+	ar := newArchive(t, src)
+	w.ResetCounts()
+	mustExport(t, src, ar)
+	w.has(t, ar)
+	if n := w.Requests(); n["download"] > 3 || n["Blob/get"] > 10 {
+		t.Errorf("300 messages took %v", n)
+	}
+}
+
+func TestJMAPWithoutBatches(t *testing.T) {
+	w := newWorld(t, jmaptest.Strict)
+	for i := range 20 {
+		w.deliver(i)
+	}
+	w.Inject(jmaptest.Fault{Match: func(r jmaptest.Request) bool { return slices.Contains(r.Methods, "Blob/get") }, Do: jmaptest.Status500})
+	src := w.alice(t)
+	ar := newArchive(t, src)
+	if res := mustExport(t, src, ar); res.Failed != 0 {
+		t.Errorf("failed: %+v", res.Snapshot.Types["Email"])
+	}
+	w.has(t, ar)
+}
+
+func TestJMAPTypeThatKillsTheConnection(t *testing.T) {
+	w := newWorld(t, jmaptest.Strict)
+	w.deliver(1)
+	w.AddScript("alice", "filters", "keep;", true)
+	w.Inject(jmaptest.Fault{Match: func(r jmaptest.Request) bool { return slices.Contains(r.Methods, "VacationResponse/get") }, Do: jmaptest.DropBefore})
+	src := w.alice(t)
+	ar := newArchive(t, src)
+	res := mustExport(t, src, ar)
+	w.has(t, ar)
+	if r := res.Snapshot.Types["VacationResponse"]; res.Failed != 1 || r.Error == "" {
+		t.Errorf("record %+v", r)
+	}
+	if r := res.Snapshot.Types["SieveScript"]; r.Error != "" || r.Objects != 1 {
+		t.Errorf("record %+v", r)
+	}
+}
+
+func TestJMAPChangesDuringTheListing(t *testing.T) {
+	for name, p := range profiles {
+		for what, do := range map[string]func(w *world, page int){
+			"arrive": func(w *world, page int) { w.deliver(-page); w.deliver(1000 + page) },
+			"go": func(w *world, page int) {
+				ids := w.EmailIDs("alice")
+				w.Destroy("alice", ids[(page*7)%len(ids)])
+			},
+			"go and come": func(w *world, page int) {
+				ids := w.EmailIDs("alice")
+				w.Destroy("alice", ids[(page*7)%len(ids)])
+				w.deliver(page * 3)
+			},
+			"move": func(w *world, page int) {
+				ids := w.EmailIDs("alice")
+				w.Modify("alice", ids[(page*7)%len(ids)], []string{fmt.Sprint("Moved/", page)}, []string{"$flagged"})
+			},
+		} {
+			t.Run(name+"/"+what, func(t *testing.T) {
+				w := newWorld(t, narrow(p, 8))
+				for i := range 40 {
+					w.deliver(i)
+				}
+				pages := 0
+				w.hook(func(body string) {
+					if strings.Contains(body, `"Email/query"`) && strings.Contains(body, `"anchor"`) && pages < 5 {
+						pages++
+						do(w, pages)
+					}
+				})
+				src := w.alice(t)
+				ar := newArchive(t, src)
+				if res := mustExport(t, src, ar); res.Failed != 0 {
+					t.Errorf("failed: %+v", res.Snapshot.Types)
+				}
+				w.has(t, ar)
+				if pages == 0 {
+					t.Error("nothing was changed")
+				}
+			})
+		}
+	}
+}
+
+func TestJMAPForgottenHistory(t *testing.T) {
+	w := newWorld(t, narrow(jmaptest.Strict, 8))
+	for i := range 20 {
+		w.deliver(i)
+	}
+	src := w.alice(t)
+	ar := newArchive(t, src)
+	mustExport(t, src, ar)
+	w.Destroy("alice", w.EmailIDs("alice")[4])
+	w.deliver(50)
+	w.ForgetHistory("alice")
+	w.ResetCounts()
+	mustExport(t, src, ar)
+	w.has(t, ar)
+	if n := len(w.BlobFetches()); n != 1 {
+		t.Errorf("%d blobs were fetched", n)
+	}
+}
+
+func TestJMAPResumeAfterCancellation(t *testing.T) {
+	w := newWorld(t, narrow(jmaptest.Strict, 8))
+	for i := range 60 {
+		w.deliver(i)
+	}
+	src := w.alice(t)
+	ar := newArchive(t, src)
+	for run := 1; ; run++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		requests := 0
+		w.hook(func(string) {
+			if requests++; requests == 3+2*run {
+				cancel()
+			}
+		})
+		_, err := Export(ctx, src, ar, Options{})
+		cancel()
+		if err == nil {
+			if run < 3 {
+				t.Errorf("only %d runs", run)
+			}
+			break
+		}
+		if !errors.Is(err, context.Canceled) || run > 50 {
+			t.Fatal(run, err)
+		}
+	}
+	w.has(t, ar)
+	for blob, n := range w.BlobFetches() {
+		if n > 1 {
+			t.Errorf("%s was fetched %d times", blob, n)
+		}
+	}
+}
+
+func TestJMAPBrokenTransfers(t *testing.T) {
+	for _, kind := range []jmaptest.FaultKind{jmaptest.CutBody, jmaptest.DropBefore, jmaptest.Status503} {
+		w := newWorld(t, jmaptest.Strict)
+		for i := range 5 {
+			w.Deliver("alice", jmaptest.Message{Mailboxes: []string{"Inbox"}, ReceivedAt: time.Unix(1700000000+int64(i), 0),
+				Raw: fmt.Appendf(nil, "Subject: %d\r\n\r\n%s", i, strings.Repeat("large", batchBlob/4))})
+		}
+		w.Inject(jmaptest.Fault{Match: func(r jmaptest.Request) bool { return r.Kind == "download" }, Times: 2, Do: kind, Bytes: 1000, RetryAfter: "0"})
+		src := w.alice(t)
+		ar := newArchive(t, src)
+		if res := mustExport(t, src, ar); res.Failed != 0 {
+			t.Errorf("%s: failed %+v", kind, res.Snapshot.Types["Email"])
+		}
+		w.has(t, ar)
+	}
+}

@@ -1,0 +1,125 @@
+package jmaptest
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// Whatever is sent, the server answers in JSON and stays.
+func FuzzRequest(f *testing.F) {
+	using := `{"using":["urn:ietf:params:jmap:core","urn:ietf:params:jmap:mail","urn:ietf:params:jmap:sieve","urn:ietf:params:jmap:blob"],"methodCalls":[`
+	for _, calls := range []string{
+		`["Core/echo",{},"0"]`,
+		`["Mailbox/set",{"accountId":"a","create":{"x":{"name":"n","parentId":"#y"},"y":{"name":"m","parentId":"#x"}}},"0"]`,
+		`["Email/query",{"accountId":"a","filter":{"operator":"NOT","conditions":[{"text":"x"}]},"position":-9,"limit":3},"0"],["Email/get",{"accountId":"a","#ids":{"resultOf":"0","name":"Email/query","path":"/ids/*"}},"1"]`,
+		`["Blob/upload",{"accountId":"a","create":{"b":{"data":[{"data:asBase64":"eDog"},{"blobId":"#b","offset":-1}]}}},"0"],["Email/import",{"accountId":"a","emails":{"e":{"blobId":"#b","mailboxIds":{"a":true},"keywords":{"a\"\\b":true}}}},"1"]`,
+		`["Email/set",{"accountId":"a","update":{"a":{"keywords/a~1b":true,"mailboxIds":{}}}},"0"]`,
+		`["Blob/get",{"accountId":"a","ids":["x"],"offset":9223372036854775807,"length":1},"0"]`,
+	} {
+		f.Add(using + calls + `]}`)
+		f.Add(using + strings.ReplaceAll(calls, `"a"`, `"A0"`) + `]}`)
+	}
+	var servers []*Server
+	for _, p := range []Profile{Strict, Stalwart07} {
+		s := New(Options{Profile: p})
+		f.Cleanup(s.Close)
+		s.AddUser(User{Login: "alice", Password: "pw"})
+		s.Deliver("alice", Message{Mailboxes: []string{"Inbox"}, Raw: []byte("Subject: x\r\n\r\nx")})
+		servers = append(servers, s)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		for _, s := range servers {
+			s.mu.Lock()
+			s.accounts[0].rate = window{}
+			s.mu.Unlock()
+			r := httptest.NewRequest("POST", "/jmap", strings.NewReader(body))
+			r.SetBasicAuth("alice", "pw")
+			r.Header.Set("Content-Type", "application/json")
+			w := httptest.NewRecorder()
+			s.Handler().ServeHTTP(w, r)
+			if !json.Valid(w.Body.Bytes()) {
+				t.Fatalf("%d %q", w.Code, w.Body)
+			}
+		}
+	})
+}
+
+// Any bytes can be parsed, and what is known of them can be told in JSON.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("From: =?utf-8?q?x?= <a@b>\r\nReferences: <a@b> <c\r\nReceived: x; Mon, 1 Jan 2024\r\n\r\nbody"))
+	f.Add([]byte("\x00\x01garbage"))
+	f.Add([]byte("Subject: Gr\xfc\xdfe\nContent-Type: multipart/mixed; boundary=x\n\n--x\nContent-Disposition: attachment\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p := parse(raw)
+		if text := string(encode([]any{p.subject, p.from, p.messageID, p.references, p.sentAt, preview(raw)})); !utf8.ValidString(text) {
+			t.Fatalf("%q", text)
+		}
+		_, _ = headerField(raw, "Subject"), attaches(raw)
+	})
+}
+
+func FuzzSieve(f *testing.F) {
+	f.Add("require [\"fileinto\"]; # c\nif anyof (header :contains \"a\" [\"b\"], size :over 10K) { fileinto \"x\"; stop; } else { keep; }")
+	f.Add("vacation :days 7 text:\nhi\n.\n;")
+	f.Add("bogus;")
+	f.Fuzz(func(_ *testing.T, script string) { _ = checkSieve([]byte(script)) })
+}
+
+// Keys keep the escapes that were sent, and nothing else of the object changes.
+func FuzzRawFields(f *testing.F) {
+	f.Add(`{"a\"b":true,"c":{"d":[1,",\""]},"\u00fc":null}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var plain map[string]json.RawMessage
+		if json.Unmarshal([]byte(text), &plain) != nil || plain == nil {
+			return
+		}
+		for key := range rawFields([]byte(text)) {
+			var back string
+			if err := json.Unmarshal([]byte(`"`+key+`"`), &back); err != nil {
+				t.Fatalf("%q is no key as it stands in %q", key, text)
+			}
+			if _, ok := plain[back]; !ok {
+				t.Fatalf("%q is no key of %q", back, text)
+			}
+		}
+	})
+}
+
+func TestSieveForm(t *testing.T) {
+	for script, ok := range map[string]bool{
+		"":      true,
+		"keep;": true,
+		"/* c */ require [\"fileinto\", \"copy\"];\r\nif header :contains \"subject\" \"a\\\"b\" { fileinto :copy \"x\"; }": true,
+		"if anyof(size :over 100K, not exists [\"x\"]) { discard; } elsif true { stop; } else { redirect \"a@b\"; }":        true,
+		"require \"vacation\"; vacation :days 7 text:\r\nhello; }\r\n.\r\n;":                                                true,
+		"bogus;":                   false,
+		"keep":                     false,
+		"if true { keep; ":         false,
+		"fileinto \"x;":            false,
+		"} keep;":                  false,
+		"if unknowntest { keep; }": false,
+	} {
+		if err := checkSieve([]byte(script)); (err == nil) != ok {
+			t.Errorf("%q: %v", script, err)
+		}
+	}
+}
+
+func TestPointers(t *testing.T) {
+	var doc any
+	if err := json.Unmarshal([]byte(`{"list":[{"a":[1,2]},{"a":[3]}],"x/y":{"~":4},"n":[5]}`), &doc); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"": `{"list":[{"a":[1,2]},{"a":[3]}],"n":[5],"x/y":{"~":4}}`, "/list/*/a": `[1,2,3]`, "/list/1/a/0": `3`,
+		"/x~1y/~0": `4`, "/n/0": `5`, "/n/1": "", "/n/00": "", "/list/*/b": "", "list": "", "/n/x": "",
+	} {
+		got, ok := follow(doc, path)
+		if ok != (want != "") || ok && string(encode(got)) != want {
+			t.Errorf("%q: %v %v, want %s", path, got, ok, want)
+		}
+	}
+}
