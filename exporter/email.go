@@ -107,23 +107,29 @@ func (m *mail) start(ctx context.Context) error {
 		m.p = place{State: last.State, At: m.last.Finished}
 		known = true
 	}
-	if !known {
-		return m.startListing(ctx)
-	}
-	if time.Since(m.p.At) > mostAge {
-		now, err := m.src.State(ctx, account.Email)
-		if err != nil || m.p.Listing || now != m.p.State {
-			if err == nil {
-				err = m.startListing(ctx)
-			}
+	stale := false
+	if known {
+		if stale, err = m.stale(ctx); err != nil {
 			return err
 		}
+	}
+	if !known || stale {
+		return m.startListing(ctx)
 	}
 	m.stage.done.Store(m.p.Done)
 	if m.p.Listing {
 		return m.total(ctx)
 	}
 	return nil
+}
+
+// stale says whether the place is too old for the changes since to be believed.
+func (m *mail) stale(ctx context.Context) (bool, error) {
+	if time.Since(m.p.At) <= mostAge {
+		return false, nil
+	}
+	now, err := m.src.State(ctx, account.Email)
+	return m.p.Listing || now != m.p.State, err
 }
 
 // total learns how many Emails there are, for the bar.

@@ -45,8 +45,21 @@ func TestFirstExportIsComplete(t *testing.T) {
 
 func TestTwoMessagesOfOneBlobFetchItOnce(t *testing.T) {
 	s := newMemory()
+	s.pageSize = 10
 	for i := range 8 {
 		s.add("", "the same bytes", i)
+	}
+	// The first fetch takes until the whole page has been fed.
+	fed := make(chan struct{})
+	s.onCall = func(method string, n int) error {
+		if method == "Page" && n == 2 {
+			close(fed)
+		}
+		return nil
+	}
+	s.onFetch = func(string) error {
+		<-fed
+		return nil
 	}
 	ar := newArchive(t, s)
 	mustExport(t, s, ar)
@@ -105,6 +118,21 @@ func TestAFreedIDGivenToAnotherMessage(t *testing.T) {
 	s.has(t, ar)
 }
 
+// Stalwart 0.4.2 has short blob ids that hold no hash.
+func TestABlobIDWithAnotherSizeIsAnotherBlob(t *testing.T) {
+	s := filled(3)
+	ar := newArchive(t, s)
+	mustExport(t, s, ar)
+	s.remove("m2")
+	s.add("", "message 1", 7)
+	s.blobs["b-message 1"] = "other bytes"
+	s.mails[2].Put("size", len("other bytes"))
+	if res := mustExport(t, s, ar); res.Failed != 0 || s.mails[2].ID() != "m4" {
+		t.Errorf("result %+v", res)
+	}
+	s.has(t, ar)
+}
+
 func TestThreadMergeFetchesNothing(t *testing.T) {
 	s := filled(5)
 	ar := newArchive(t, s)
@@ -123,26 +151,28 @@ func TestChangesDuringTheListing(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		do   func(s *memory, page int)
+		// pages is the most that one listing takes.
+		pages int
 	}{
 		{"mail arrives behind and before", func(s *memory, p int) {
 			s.add("", fmt.Sprintf("late %d", p), 500+p)
 			s.add("", fmt.Sprintf("old %d", p), 0)
-		}},
-		{"flags change", func(s *memory, p int) { s.flag("m1", fmt.Sprint("k", p)); s.flag("m9", fmt.Sprint("k", p)) }},
-		{"mail goes", func(s *memory, p int) { s.remove(fmt.Sprint("m", p)); s.remove(fmt.Sprint("m", 13-p)) }},
-		{"an id is used again", func(s *memory, p int) { s.remove("m1"); s.add("m1", fmt.Sprint("again ", p), 30) }},
+		}, 8},
+		{"flags change", func(s *memory, p int) { s.flag("m1", fmt.Sprint("k", p)); s.flag("m9", fmt.Sprint("k", p)) }, 5},
+		{"mail goes", func(s *memory, p int) { s.remove(fmt.Sprint("m", p)); s.remove(fmt.Sprint("m", 13-p)) }, 6},
+		{"an id is used again", func(s *memory, p int) { s.remove("m1"); s.add("m1", fmt.Sprint("again ", p), 30) }, 8},
 		{"every anchor goes", func(s *memory, p int) {
 			if p == 3 {
 				for i := range 6 {
 					s.remove(fmt.Sprint("m", i+1))
 				}
 			}
-		}},
+		}, 11},
 		{"one anchor goes", func(s *memory, p int) {
 			if p == 3 {
 				s.remove("m6")
 			}
-		}},
+		}, 6},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := filled(12)
@@ -159,6 +189,9 @@ func TestChangesDuringTheListing(t *testing.T) {
 			s.has(t, ar)
 			if pages == 0 {
 				t.Error("nothing was changed")
+			}
+			if s.calls["Page"] > c.pages || s.calls["State"] != 1 {
+				t.Errorf("%d pages, %d listings", s.calls["Page"], s.calls["State"])
 			}
 		})
 	}

@@ -217,13 +217,16 @@ func (s *memory) Fetch(ctx context.Context, blobID string, size int64, take func
 			return err
 		}
 	}
-	if err := s.called(ctx, "Fetch"); err != nil {
-		return err
-	}
+	err := s.called(ctx, "Fetch")
 	s.mu.Lock()
 	raw, ok := s.blobs[blobID]
-	s.fetches[blobID]++
+	if err == nil || err == ctx.Err() { // one that is given up was a fetch too
+		s.fetches[blobID]++
+	}
 	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	if !ok {
 		return ErrBlobGone
 	}
