@@ -18,8 +18,6 @@ type Type struct {
 	// Writable are the properties that a create or an update may carry, other
 	// than Parent and Blob. The server sets the rest.
 	Writable []string
-	// Same are the properties that tell an object again on another server.
-	Same []string
 	// PerCaller are properties whose value is the asking user's and not the
 	// account's: of no use when somebody else asks.
 	PerCaller []string
@@ -37,7 +35,6 @@ var (
 		Properties:   []string{"id", "name", "parentId", "role", "sortOrder", "isSubscribed", "myRights"},
 		Parent:       "parentId",
 		Writable:     []string{"name", "role", "sortOrder", "isSubscribed"},
-		Same:         []string{"role", "name", "parentId"},
 		PerCaller:    []string{"isSubscribed", "myRights"},
 	}
 	// Email is RFC 8621 §4. The header properties are there so that a failure
@@ -49,7 +46,6 @@ var (
 			"messageId", "inReplyTo", "references", "from", "subject", "sentAt", "hasAttachment"},
 		Blob:     "blobId",
 		Writable: []string{"mailboxIds", "keywords", "receivedAt"},
-		Same:     []string{"messageId", "size", "receivedAt"},
 	}
 	// Identity is RFC 8621 §6.
 	Identity = Type{
@@ -57,7 +53,6 @@ var (
 		Capabilities: []string{"urn:ietf:params:jmap:submission"},
 		Properties:   []string{"id", "name", "email", "replyTo", "bcc", "textSignature", "htmlSignature", "mayDelete"},
 		Writable:     []string{"name", "email", "replyTo", "bcc", "textSignature", "htmlSignature"},
-		Same:         []string{"name", "email"},
 	}
 	// SieveScript is RFC 9661. isActive is set by activation, not by a create.
 	SieveScript = Type{
@@ -66,7 +61,6 @@ var (
 		Properties:   []string{"id", "name", "blobId", "isActive"},
 		Blob:         "blobId",
 		Writable:     []string{"name"},
-		Same:         []string{"name"},
 	}
 	// VacationResponse is RFC 8621 §8.
 	VacationResponse = Type{

@@ -107,6 +107,9 @@ func (m *mail) start(ctx context.Context) error {
 		m.p = place{State: last.State, At: m.last.Finished}
 		known = true
 	}
+	// A pass that was begun earlier proves nothing to a source without a
+	// history: what it listed may have changed since.
+	m.p.Before, m.p.Passes = -1, min(m.p.Passes, 1)
 	stale := false
 	if known {
 		if stale, err = m.stale(ctx); err != nil {

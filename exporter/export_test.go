@@ -45,14 +45,15 @@ func TestFirstExportIsComplete(t *testing.T) {
 
 func TestTwoMessagesOfOneBlobFetchItOnce(t *testing.T) {
 	s := newMemory()
-	s.pageSize = 10
-	for i := range 8 {
+	s.pageSize = 2
+	for i := range 10 {
 		s.add("", "the same bytes", i)
 	}
-	// The first fetch takes until the whole page has been fed.
+	// The first fetch takes until the first page has been fed: the fourth is
+	// read when the second has been taken up.
 	fed := make(chan struct{})
 	s.onCall = func(method string, n int) error {
-		if method == "Page" && n == 2 {
+		if method == "Page" && n == 4 {
 			close(fed)
 		}
 		return nil
@@ -128,6 +129,16 @@ func TestABlobIDWithAnotherSizeIsAnotherBlob(t *testing.T) {
 	s.blobs["b-message 1"] = "other bytes"
 	s.mails[2].Put("size", len("other bytes"))
 	if res := mustExport(t, s, ar); res.Failed != 0 || s.mails[2].ID() != "m4" {
+		t.Errorf("result %+v", res)
+	}
+	s.has(t, ar)
+	// The same in a message that is known and names another blob now.
+	s.remove("m1")
+	s.flag("m3", "$draft")
+	s.blobs["b-message 0"] = "bytes of its own"
+	s.mails[0].Put("blobId", "b-message 0")
+	s.mails[0].Put("size", len("bytes of its own"))
+	if res := mustExport(t, s, ar); res.Failed != 0 || s.mails[0].ID() != "m3" {
 		t.Errorf("result %+v", res)
 	}
 	s.has(t, ar)
@@ -279,6 +290,28 @@ func TestNoHistory(t *testing.T) {
 	s.has(t, ar)
 	if len(s.fetches) > 0 {
 		t.Errorf("fetched again: %v", s.fetches)
+	}
+}
+
+func TestNoHistoryAndAChangeBetweenTwoPartsOfAListing(t *testing.T) {
+	for _, calls := range []int{3, 8} { // in the first pass, in the second
+		s := filled(10)
+		s.noHistory = true
+		ar := newArchive(t, s)
+		ctx, cancel := context.WithCancel(context.Background())
+		s.onCall = func(method string, n int) error {
+			if method == "Page" && n == calls {
+				cancel()
+			}
+			return nil
+		}
+		if _, err := Export(ctx, s, ar, Options{}); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		s.onCall = nil
+		s.flag("m1", "$seen")
+		mustExport(t, s, ar)
+		s.has(t, ar)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 const (
 	batchItems = 100
 	batchBytes = 1 << 20
-	batchBlob  = 256 << 10 // a larger blob streams alone
+	batchBlob  = 64 << 10 // a larger blob streams alone: there JSON costs more than a request
 )
 
 // grace is how long blobs in flight may take to arrive once the caller has
