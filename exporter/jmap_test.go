@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -311,9 +312,9 @@ func TestJMAPResumeAfterCancellation(t *testing.T) {
 	ar := newArchive(t, src)
 	for run := 1; ; run++ {
 		ctx, cancel := context.WithCancel(t.Context())
-		requests := 0
+		var requests atomic.Int64
 		w.hook(func(string) {
-			if requests++; requests == 3+2*run {
+			if requests.Add(1) == int64(3+2*run) {
 				cancel()
 			}
 		})
