@@ -145,16 +145,34 @@ func (c *Client) deliver(x *exchange, r *request, answer *jmap.Response) *fault 
 
 // checkAccount refuses an answer about another account than was asked for.
 func checkAccount(x *exchange, k *call, args json.RawMessage) *fault {
+	asked, _ := k.args["accountId"].(string)
+	about := accountOf(args)
+	if about == "" || asked == "" || about == asked {
+		return nil
+	}
+	f := x.says(final, ServerFault, "asked about account %q, the server answers about account %q", asked, quote(about))
+	f.Op = k.method
+	return f
+}
+
+// accountOf is the accountId that an answer names, "" if it names none. Servers
+// put it first, and what follows may be megabytes of messages: only where it is
+// not first is the whole looked at.
+func accountOf(args json.RawMessage) string {
+	d := json.NewDecoder(bytes.NewReader(args))
+	if _, err := d.Token(); err != nil {
+		return ""
+	}
+	if key, err := d.Token(); err == nil && key == "accountId" {
+		id, _ := d.Token()
+		s, _ := id.(string)
+		return s
+	}
 	var about struct {
 		AccountID string `json:"accountId"`
 	}
-	asked, _ := k.args["accountId"].(string)
-	if json.Unmarshal(args, &about) != nil || about.AccountID == "" || asked == "" || about.AccountID == asked {
-		return nil
-	}
-	f := x.says(final, ServerFault, "asked about account %q, the server answers about account %q", asked, quote(about.AccountID))
-	f.Op = k.method
-	return f
+	_ = json.Unmarshal(args, &about) // what can't be read here is reported by who reads the rest
+	return about.AccountID
 }
 
 // decode reads an API answer (RFC 8620 §3.4). go-jmap refuses an answer that
