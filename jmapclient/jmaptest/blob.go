@@ -37,7 +37,17 @@ func (c *call) blobGet() (any, error) {
 			}
 		}
 	}
+	if c.s.p.SkipMalformedBlobs {
+		known := slices.DeleteFunc(slices.Clone(*g.IDs), func(id string) bool {
+			_, ok := c.s.parseBlobID(id)
+			return !ok
+		})
+		g.IDs = &known
+	}
 	r := reader{props: []string{"data", "size"}, more: blobProps, checked: true}
+	if c.s.p.NoDigests {
+		r.more = slices.DeleteFunc(slices.Clone(blobProps), func(p string) bool { return strings.HasPrefix(p, "digest:") })
+	}
 	r.get = func(id string, want func(string) bool) object {
 		b := c.a.blobByID(id)
 		if b == nil {

@@ -1,6 +1,9 @@
 package jmaptest
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // what became of an object.
 type what uint8
@@ -17,6 +20,7 @@ type change struct {
 	n    int64
 	id   string
 	what what
+	at   time.Time
 }
 
 // history is what happened to the objects of one type of an account.
@@ -32,12 +36,16 @@ func (a *account) note(typ string, id string, w what) {
 	a.seq++
 	h := a.history(typ)
 	h.last = a.seq
-	h.log = append(h.log, change{a.seq, id, w})
+	h.log = append(h.log, change{a.seq, id, w, a.s.now()})
 	if most := a.s.p.HistoryEntries; most > 0 && len(h.log) > most {
-		cut := len(h.log) - most
-		h.from = h.log[cut-1].n
-		h.log = slices.Clone(h.log[cut:])
+		h.forget(len(h.log) - most)
 	}
+}
+
+// forget drops the oldest changes, n of them.
+func (h *history) forget(n int) {
+	h.from = h.log[n-1].n
+	h.log = slices.Clone(h.log[n:])
 }
 
 func (a *account) history(typ string) *history {
@@ -45,6 +53,15 @@ func (a *account) history(typ string) *history {
 	if h == nil {
 		h = &history{}
 		a.histories[typ] = h
+	}
+	if most := a.s.p.HistoryAge; most > 0 {
+		now, old := a.s.now(), 0
+		for old < len(h.log) && now.Sub(h.log[old].at) > most {
+			old++
+		}
+		if old > 0 {
+			h.forget(old)
+		}
 	}
 	return h
 }

@@ -16,7 +16,7 @@ import (
 // A client that follows Email/changes page by page has what the server has,
 // whatever happens in between, also where ids are used again and threads merge.
 func TestFollowingChangesKeepsACopyTrue(t *testing.T) {
-	for _, p := range []jmaptest.Profile{jmaptest.Strict, jmaptest.Stalwart07} {
+	for _, p := range []jmaptest.Profile{jmaptest.Strict, jmaptest.Stalwart07, jmaptest.Stalwart015, jmaptest.Stalwart016, jmaptest.Cyrus36} {
 		t.Run(p.Name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
 				s := jmaptest.New(jmaptest.Options{Profile: p})

@@ -164,7 +164,7 @@ func (r response) text(path ...any) string {
 func (c *client) upload(data string) string {
 	c.t.Helper()
 	a := c.do("POST", "/jmap/upload/"+c.account+"/", "message/rfc822", []byte(data))
-	if a.status != 200 {
+	if a.status != 200 && a.status != 201 {
 		c.t.Fatalf("upload: status %d: %s", a.status, a.body)
 	}
 	return a.json(c.t)["blobId"].(string)

@@ -35,6 +35,13 @@ func (s *Server) Deliver(login string, m Message) (emailID string) {
 		panic("jmaptest: a message is in one mailbox at least")
 	}
 	b := s.keep(bytes.Clone(m.Raw))
+	if e := a.emailWith(b); e != nil && s.p.IDs == ContentIDs {
+		maps.Copy(in, e.in)
+		keywords := setOf(m.Keywords)
+		maps.Copy(keywords, e.keywords)
+		a.emailPut(e, in, keywords)
+		return e.id
+	}
 	return a.emailAdd(b, parse(b.data), in, setOf(m.Keywords), m.ReceivedAt.UTC()).id
 }
 

@@ -8,9 +8,11 @@
 //
 // The zero [Options] are a strict server: what the RFCs say, and where they
 // leave a choice the one that gives a client least. A [Profile] is a table of
-// the points in which real servers differ from that; [Stalwart06] and
-// [Stalwart07] are such tables, and the tests hold them against exchanges that
-// were recorded from those servers. Making another server is filling in
+// the points in which real servers differ from that: Stalwart from 0.4 to 0.16,
+// and Cyrus. [Profiles] lists them. Those of 0.4, 0.6, 0.7, 0.15 and 0.16 and
+// of Cyrus are held by the tests against exchanges that were recorded from
+// those servers, with every difference that is left in a list of its own; the
+// others are what notes and sources say. Making another server is filling in
 // another table.
 //
 // How a request runs: http.go signs the caller in and applies the limits,

@@ -29,12 +29,19 @@ func (e *email) size() int64 { return int64(len(e.blob.data)) }
 // emails are an account's.
 type emails struct {
 	byID     map[string]*email
+	byOldID  map[string]oldID
 	order    []*email   // by receivedAt, then by age
 	byMsgID  emailIndex // by each Message-ID
 	mentions emailIndex // by Message-ID and by what it answers
 	used     int64      // octets
 	docs     numbers
 	threads  threads
+}
+
+// oldID is the email behind an id that merged threads took away, and the thread that it was in.
+type oldID struct {
+	email  *email
+	thread string
 }
 
 // emailIndex finds emails by a message id.
@@ -47,7 +54,7 @@ func (x emailIndex) drop(id string, e *email) {
 }
 
 func (b *emails) init() {
-	b.byID = map[string]*email{}
+	b.byID, b.byOldID = map[string]*email{}, map[string]oldID{}
 	b.byMsgID, b.mentions = emailIndex{}, emailIndex{}
 	b.threads.byID = map[string]*thread{}
 }
@@ -69,7 +76,7 @@ func (a *account) emailAdd(b *blob, head *parsed, in map[*mailbox]bool, keywords
 	e := &email{doc: m.docs.take(), blob: b, head: head, received: received, arrived: a.s.now()}
 	e.blobID = a.s.storedBlobID(b.hash, a, e.doc)
 	a.joinThread(e)
-	e.id = a.s.emailID(e.thread.n, e.doc)
+	e.id = a.s.emailID(e.thread, e)
 	at, _ := m.place(e)
 	m.order = slices.Insert(m.order, at, e)
 	m.byID[e.id] = e
@@ -109,7 +116,7 @@ func (a *account) emailPlace(e *email, in map[*mailbox]bool, keywords map[string
 	}
 	e.inJSON, e.keywordsJSON = encode(mailboxIDs), encode(keywords)
 	for m, changed := range touched {
-		if changed {
+		if changed && !a.s.p.CountsUnnoted {
 			a.note(typeMailbox, m.id, counted)
 		}
 	}
@@ -132,6 +139,7 @@ func (a *account) emailDestroy(e *email) {
 		m.order = slices.Delete(m.order, at, at+1)
 	}
 	delete(m.byID, e.id)
+	maps.DeleteFunc(m.byOldID, func(_ string, old oldID) bool { return old.email == e })
 	for _, id := range e.head.messageID {
 		m.byMsgID.drop(id, e)
 	}
@@ -174,6 +182,11 @@ func (c *call) emailGet() (any, error) {
 		},
 		get: func(id string, want func(string) bool) object {
 			e := c.a.emails.byID[id]
+			if old, ok := c.a.emails.byOldID[id]; ok && e == nil && c.s.p.StaleIDsFound {
+				o := old.email.object(want)
+				o["id"], o["threadId"] = id, old.thread
+				return pick(o, want)
+			}
 			if e == nil {
 				return nil
 			}

@@ -17,13 +17,21 @@ func FuzzRequest(f *testing.F) {
 		`["Email/query",{"accountId":"a","filter":{"operator":"NOT","conditions":[{"text":"x"}]},"position":-9,"limit":3},"0"],["Email/get",{"accountId":"a","#ids":{"resultOf":"0","name":"Email/query","path":"/ids/*"}},"1"]`,
 		`["Blob/upload",{"accountId":"a","create":{"b":{"data":[{"data:asBase64":"eDog"},{"blobId":"#b","offset":-1}]}}},"0"],["Email/import",{"accountId":"a","emails":{"e":{"blobId":"#b","mailboxIds":{"a":true},"keywords":{"a\"\\b":true}}}},"1"]`,
 		`["Email/set",{"accountId":"a","update":{"a":{"keywords/a~1b":true,"mailboxIds":{}}}},"0"]`,
+		`["Blob/set",{"accountId":"a","create":{"b":{"data:asText":"Subject: y\r\n\r\n"}}},"0"],["Email/import",{"accountId":"a","emails":{"e":{"blobId":"#b","mailboxIds":{"P0":true}}}},"1"],["Quota/get",{"accountId":"a","ids":null},"2"]`,
+		`["Mailbox/set",{"accountId":"a","update":{"a":{"shareWith/b":{"mayReadItems":true}}}},"0"],["Mailbox/set",{"accountId":"a","update":{"a":{"shareWith":{"b":null,"c":{}}}}},"1"],["Mailbox/get",{"accountId":"a","properties":["shareWith"]},"2"]`,
 		`["Blob/get",{"accountId":"a","ids":["x"],"offset":9223372036854775807,"length":1},"0"]`,
 	} {
 		f.Add(using + calls + `]}`)
 		f.Add(using + strings.ReplaceAll(calls, `"a"`, `"A0"`) + `]}`)
+		f.Add(using + strings.ReplaceAll(calls, `"a"`, `"alice"`) + `]}`)
 	}
 	var servers []*Server
-	for _, p := range []Profile{Strict, Stalwart07} {
+	cyrus := Cyrus36
+	cyrus.VacationCloses = false
+	cyrus.Capabilities, cyrus.URNs = nil, nil
+	first := Stalwart016
+	first.FirstAccount = 0 // alice is "a" everywhere that ids are short
+	for _, p := range []Profile{Strict, Stalwart04, Stalwart07, first, cyrus} {
 		s := New(Options{Profile: p})
 		f.Cleanup(s.Close)
 		s.AddUser(User{Login: "alice", Password: "pw"})

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 // serve routes a request: sign in, then by path.
@@ -17,7 +16,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimSuffix(r.URL.EscapedPath(), "/")
 	kind, handle := "", (func(http.ResponseWriter, *http.Request, *account, string))(nil)
 	switch {
-	case path == "/.well-known/jmap" || path == "/jmap/session":
+	case path == "/.well-known/jmap" || path == "/jmap/session" || path == s.p.SessionPath && r.Method == http.MethodGet:
 		kind, handle = "session", s.serveSession
 	case path == "/jmap":
 		kind, handle = "api", s.serveAPI
@@ -29,7 +28,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusNotFound, "", "Not Found", "There is nothing here.")
 		return
 	}
-	if kind == "session" && path == "/.well-known/jmap" && s.p.SessionRedirect {
+	if path == "/.well-known/jmap" && s.p.SessionPath != "" {
+		http.Redirect(w, r, s.p.SessionPath, http.StatusMovedPermanently)
+		return
+	}
+	if path == "/.well-known/jmap" && s.p.SessionRedirect {
 		http.Redirect(w, r, "/jmap/session", http.StatusTemporaryRedirect)
 		return
 	}
@@ -49,52 +52,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	handle(w, r, caller, path)
 }
-
-// signIn finds who asks, by basic or bearer authentication; nil when nobody who is known.
-func (s *Server) signIn(r *http.Request) *account {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if login, password, ok := r.BasicAuth(); ok {
-		a := s.byLogin(login)
-		if a == nil || a.user.Group || a.user.List || a.user.Password != password {
-			return nil
-		}
-		return a
-	}
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok || token == "" {
-		return nil
-	}
-	for _, a := range s.accounts {
-		if a.user.Token == token {
-			return a
-		}
-	}
-	return nil
-}
-
-func (s *Server) inRate(a *account) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.p.RatePerMinute == 0 || s.exempt(a) || a.rate.take(s.now(), s.p.RatePerMinute)
-}
-
-// enter takes one of the places that a limit leaves a user at a time, or
-// answers that there is none. The place is given up once, ahead of the answer:
-// a client that has it may ask again at once.
-func (s *Server) enter(w http.ResponseWriter, limit string, caller *account, most int64) (leave func(), ok bool) {
-	if s.exempt(caller) {
-		return func() {}, true
-	}
-	key := limit + " " + caller.user.Login
-	if !s.traffic.enter(key, most) {
-		limitProblem(w, limit)
-		return nil, false
-	}
-	return sync.OnceFunc(func() { s.traffic.leave(key) }), true
-}
-
-func (s *Server) exempt(a *account) bool { return a.admin && s.p.AdminExempt }
 
 func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, caller *account, _ string) {
 	login := ""
@@ -132,6 +89,10 @@ func (s *Server) serveUpload(w http.ResponseWriter, r *http.Request, caller *acc
 	if err != nil {
 		return // the client went in the middle: nothing is stored
 	}
+	if len(data) == 0 && s.p.EmptyUploadFails {
+		problem(w, http.StatusInternalServerError, "", "Internal Server Error", "There is nothing to store.")
+		return
+	}
 	typ := r.Header.Get("Content-Type")
 	if typ == "" {
 		typ = "application/octet-stream"
@@ -147,7 +108,11 @@ func (s *Server) serveUpload(w http.ResponseWriter, r *http.Request, caller *acc
 	}
 	leave()
 	body := encode(object{"accountId": a.id, "blobId": id, "type": typ, "size": size})
-	s.answer(w, r, f, http.StatusOK, "application/json; charset=utf-8", body)
+	status := http.StatusOK
+	if s.p.UploadCreated {
+		status = http.StatusCreated
+	}
+	s.answer(w, r, f, status, "application/json; charset=utf-8", body)
 }
 
 // upload stores bytes as an upload of the account; false when that passes the caller's upload quota.

@@ -53,11 +53,30 @@ func (a *account) defaultIdentities() {
 	if name == "" {
 		name = a.user.Login
 	}
-	for _, email := range a.user.Emails {
+	for _, email := range a.identityAddresses() {
 		props := a.blank()
 		props["name"], props["email"] = name+" <"+email+">", email
-		a.identityAdd(props)
+		if a.s.p.PlainIdentityNames {
+			props["name"] = name
+		}
+		id := a.identityAdd(props)
+		if a.s.p.DefaultsNoted {
+			a.note(typeIdentity, id, created)
+		}
 	}
+}
+
+// identityAddresses are those that default identities are made for.
+func (a *account) identityAddresses() []string {
+	list := a.user.Emails
+	if a.s.p.GroupIdentities {
+		for _, g := range a.s.accounts {
+			if a.s.member(a, g) {
+				list = slices.Concat(g.user.Emails, list)
+			}
+		}
+	}
+	return list
 }
 
 func (c *call) identityGet() (any, error) {

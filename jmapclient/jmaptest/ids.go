@@ -2,6 +2,7 @@ package jmaptest
 
 import (
 	"container/heap"
+	"crypto/sha1"
 	"encoding/base32"
 	"encoding/hex"
 	"strconv"
@@ -17,6 +18,9 @@ const (
 	// ShortIDs are numbers in letters; an Email's id holds its thread's, and a
 	// blob's holds where it is used.
 	ShortIDs IDStyle = "short"
+	// ContentIDs are LongIDs, but a blob's and an Email's hold the SHA-1 of the
+	// bytes: an account has one Email of the same bytes, and it keeps its id.
+	ContentIDs IDStyle = "content"
 )
 
 // digits are ShortIDs' in their order.
@@ -29,7 +33,7 @@ const hashDigits = 52
 
 // id writes the id of the n-th object of a kind (a letter).
 func (s *Server) id(kind byte, n uint64) string {
-	if s.p.IDs == LongIDs {
+	if s.p.IDs != ShortIDs {
 		return string(kind) + strconv.FormatUint(n, 36)
 	}
 	if n == 0 {
@@ -45,8 +49,15 @@ func (s *Server) id(kind byte, n uint64) string {
 }
 
 // emailID writes an Email's id.
-func (s *Server) emailID(thread, doc uint32) string {
-	if s.p.IDs == LongIDs {
+func (s *Server) emailID(thread *thread, e *email) string {
+	if s.p.IDs == ContentIDs {
+		return "M" + s.uploadBlobID(e.blob.hash)[1:25]
+	}
+	return s.numberedEmailID(thread.n, e.doc)
+}
+
+func (s *Server) numberedEmailID(thread, doc uint32) string {
+	if s.p.IDs != ShortIDs {
 		return s.id('M', uint64(doc))
 	}
 	return s.id('M', uint64(thread)<<32|uint64(doc))
@@ -54,7 +65,7 @@ func (s *Server) emailID(thread, doc uint32) string {
 
 // wellFormed says whether the server would take it for an id at all.
 func (s *Server) wellFormed(id string) bool {
-	if s.p.IDs == LongIDs {
+	if s.p.IDs != ShortIDs {
 		return id != "" && len(id) <= 255
 	}
 	return id != "" && len(id) <= 13 && strings.Trim(id, digits) == ""
@@ -63,22 +74,49 @@ func (s *Server) wellFormed(id string) bool {
 // uploadBlobID and storedBlobID write the id of a blob that lies uploaded, and
 // of one that the object number doc of an account holds.
 func (s *Server) uploadBlobID(h hash) string {
-	if s.p.IDs == LongIDs {
+	if s.p.NumberedBlobs {
+		return s.numberBlob("i", h)
+	}
+	if s.p.IDs == ContentIDs {
+		sum := sha1.Sum(s.blobs[h].data)
+		id := "G" + hex.EncodeToString(sum[:])
+		s.numbered[id] = h
+		return id
+	}
+	if s.p.IDs != ShortIDs {
 		return "G" + hex.EncodeToString(h[:])
 	}
 	return "e" + base32ID.EncodeToString(h[:]) + "up"
 }
 
 func (s *Server) storedBlobID(h hash, a *account, doc uint32) string {
-	if s.p.IDs == LongIDs {
+	if s.p.NumberedBlobs {
+		return s.numberBlob("e", h)
+	}
+	if s.p.IDs != ShortIDs {
 		return s.uploadBlobID(h)
 	}
 	return "c" + base32ID.EncodeToString(h[:]) + a.id + "a" + s.id('M', uint64(doc))
 }
 
+// numberBlob gives a blob the next number for an id.
+func (s *Server) numberBlob(prefix string, h hash) string {
+	number := s.id('B', uint64(len(s.numbered)))
+	id := prefix + strings.Repeat(digits[:1], max(0, 4-len(number))) + number
+	s.numbered[id] = h
+	return id
+}
+
 // parseBlobID reads the hash out of a blob id; false when it is not well formed.
 func (s *Server) parseBlobID(id string) (h hash, ok bool) {
-	if s.p.IDs == LongIDs {
+	if s.p.NumberedBlobs {
+		return s.numbered[id], len(id) > 4 && (id[0] == 'i' || id[0] == 'e') && strings.Trim(id, digits) == ""
+	}
+	if s.p.IDs == ContentIDs {
+		h, ok = s.numbered[id]
+		return h, ok
+	}
+	if s.p.IDs != ShortIDs {
 		if len(id) != 1+2*len(h) || id[0] != 'G' {
 			return h, false
 		}
@@ -98,7 +136,7 @@ func (s *Server) parseBlobID(id string) (h hash, ok bool) {
 
 // state writes the state after change number n, and parseState reads it.
 func (s *Server) state(n int64) string {
-	if s.p.IDs == LongIDs {
+	if s.p.IDs != ShortIDs {
 		return strconv.FormatInt(n, 10)
 	}
 	if n == 0 {
@@ -108,7 +146,7 @@ func (s *Server) state(n int64) string {
 }
 
 func (s *Server) parseState(st string) (int64, bool) {
-	if s.p.IDs == LongIDs {
+	if s.p.IDs != ShortIDs {
 		n, err := strconv.ParseInt(st, 10, 64)
 		return n, err == nil && n >= 0
 	}

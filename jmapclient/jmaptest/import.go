@@ -65,6 +65,9 @@ func (c *call) emailImport() (any, error) {
 	for _, name := range []string{"updated", "destroyed", "notUpdated", "notDestroyed"} {
 		delete(answer, name)
 	}
+	if c.s.p.ImportStateless {
+		return object{"accountId": c.a.id, "created": r.created, "notCreated": r.notCreated}, nil
+	}
 	return answer, nil
 }
 
@@ -86,6 +89,13 @@ func (c *call) importOne(item *importItem) (object, *setError) {
 		blobID = c.resolveID(blobID)
 	}
 	b := c.a.blobByID(blobID)
+	if b == nil {
+		b = c.req.blobs[blobID]
+	}
+	_, ok := c.s.parseBlobID(blobID)
+	if !ok && c.s.p.MalformedFailsItem || b == nil && c.s.p.BlobNotFoundInvalid {
+		return nil, invalid("It is no blob: "+item.BlobID, "blobId")
+	}
 	if b == nil {
 		return nil, refused("blobNotFound", "There is no blob "+item.BlobID+".")
 	}
@@ -193,6 +203,10 @@ func (c *call) emailCopy() (any, error) {
 		source := item.ID
 		if c.s.p.CopyKeyedBySource {
 			source = key
+		}
+		if source == "" {
+			r.notCreated[key] = invalid("A copy names its source.", "id")
+			continue
 		}
 		e := from.emails.byID[source]
 		if e == nil {

@@ -15,6 +15,8 @@ type mailbox struct {
 	role        string
 	sortOrder   int64
 	acl         json.RawMessage
+	shareWith   object
+	madeBy      *call           // what is making it, nil when that is done
 	subscribers map[string]bool // logins
 
 	emails, unread int
@@ -78,6 +80,19 @@ func (b *mailboxes) child(parent *mailbox, name string) *mailbox {
 var mailboxProps = []string{"id", "name", "parentId", "role", "sortOrder", "isSubscribed",
 	"totalEmails", "unreadEmails", "totalThreads", "unreadThreads", "myRights"}
 
+// rights are what the caller may do in a mailbox.
+func (c *call) rights() object {
+	rights := allRights
+	if c.a.user.ReadOnly {
+		rights = readRights
+	}
+	if c.s.p.ShareWith {
+		rights = maps.Clone(rights)
+		rights["mayShare"] = !c.a.user.ReadOnly
+	}
+	return rights
+}
+
 var allRights = object{
 	"mayReadItems": true, "mayAddItems": true, "mayRemoveItems": true, "maySetSeen": true, "maySetKeywords": true,
 	"mayCreateChild": true, "mayRename": true, "mayDelete": true, "maySubmit": true,
@@ -95,7 +110,10 @@ func (c *call) mailboxGet() (any, error) {
 	}
 	r := reader{state: c.a.state(typeMailbox), props: mailboxProps}
 	if c.s.p.MailboxACL {
-		r.more = []string{"acl"}
+		r.more = append(r.more, "acl")
+	}
+	if c.s.p.ShareWith {
+		r.more = append(r.more, "shareWith")
 	}
 	r.all = func() []string {
 		var ids []string
@@ -118,10 +136,7 @@ func (c *call) mailboxObject(m *mailbox, want func(string) bool) object {
 	o := object{
 		"id": m.id, "name": m.name, "parentId": nil, "role": nil, "sortOrder": m.sortOrder,
 		"isSubscribed": m.subscribers[c.caller.user.Login],
-		"totalEmails":  m.emails, "unreadEmails": m.unread, "myRights": allRights,
-	}
-	if c.a.user.ReadOnly {
-		o["myRights"] = readRights
+		"totalEmails":  m.emails, "unreadEmails": m.unread, "myRights": c.rights(),
 	}
 	if m.parent != nil {
 		o["parentId"] = m.parent.id
@@ -136,6 +151,12 @@ func (c *call) mailboxObject(m *mailbox, want func(string) bool) object {
 		o["acl"] = object{}
 		if m.acl != nil {
 			o["acl"] = m.acl
+		}
+	}
+	if want("shareWith") {
+		o["shareWith"] = maps.Clone(m.shareWith)
+		if m.shareWith == nil {
+			o["shareWith"] = object{}
 		}
 	}
 	return pick(o, want)

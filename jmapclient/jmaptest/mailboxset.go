@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 type mailboxSetArgs struct {
@@ -17,11 +18,11 @@ func (c *call) mailboxSet() (any, error) {
 	if err := c.read(&g); err != nil {
 		return nil, err
 	}
-	return c.set(g.setArgs, writer{
+	o, err := c.set(g.setArgs, writer{
 		typ:   typeMailbox,
 		after: "parentId",
 		create: func(f fields) (object, *setError) {
-			m := &mailbox{}
+			m := &mailbox{madeBy: c}
 			if bad := c.mailboxPatch(m, f, true); bad != nil {
 				return nil, bad
 			}
@@ -30,7 +31,7 @@ func (c *call) mailboxSet() (any, error) {
 			if c.s.p.BareCreated {
 				return object{"id": m.id}, nil
 			}
-			o := c.mailboxObject(m, func(p string) bool { return p != "acl" && f[p] == nil })
+			o := c.mailboxObject(m, func(p string) bool { return p != "acl" && p != "shareWith" && f[p] == nil })
 			return o, nil
 		},
 		update: func(id string, _ json.RawMessage, f fields) (any, *setError) {
@@ -46,6 +47,10 @@ func (c *call) mailboxSet() (any, error) {
 		},
 		destroy: func(id string) *setError { return c.mailboxDestroy(id, g.OnDestroyRemoveEmails) },
 	})
+	for _, m := range c.a.mailboxes.byID {
+		m.madeBy = nil
+	}
+	return o, err
 }
 
 // mailboxPatch gives a mailbox new properties, or says which one it cannot have.
@@ -66,6 +71,9 @@ func (c *call) mailboxPatch(m *mailbox, f fields, isNew bool) *setError {
 
 func (c *call) mailboxProp(m *mailbox, prop string, raw json.RawMessage) *setError {
 	var err error
+	if prop == "shareWith" || strings.HasPrefix(prop, "shareWith/") {
+		return c.mailboxShare(m, prop, raw)
+	}
 	switch prop {
 	case "name":
 		if err = json.Unmarshal(raw, &m.name); c.s.p.TrimNames {
@@ -106,6 +114,38 @@ func (c *call) mailboxProp(m *mailbox, prop string, raw json.RawMessage) *setErr
 	return nil
 }
 
+// mailboxShare sets shareWith, whole or for one principal; each has all rights spelled out.
+func (c *call) mailboxShare(m *mailbox, prop string, raw json.RawMessage) *setError {
+	_, who, one := strings.Cut(prop, "/")
+	given := map[string]map[string]bool{}
+	var err error
+	if one {
+		var rights map[string]bool
+		err = json.Unmarshal(raw, &rights)
+		given[who] = rights
+	} else {
+		err = json.Unmarshal(raw, &given)
+	}
+	if err != nil || !c.s.p.ShareWith {
+		return invalid("shareWith cannot be that.", prop)
+	}
+	if m.shareWith = maps.Clone(m.shareWith); m.shareWith == nil || !one {
+		m.shareWith = object{}
+	}
+	for who, rights := range given {
+		if rights == nil {
+			delete(m.shareWith, who)
+			continue
+		}
+		all := object{"mayShare": rights["mayShare"]}
+		for name := range allRights {
+			all[name] = rights[name]
+		}
+		m.shareWith[who] = all
+	}
+	return nil
+}
+
 func (c *call) mailboxParent(m *mailbox, ref *string) *setError {
 	m.parent = nil
 	if ref == nil {
@@ -127,28 +167,52 @@ func (c *call) mailboxFits(m, next *mailbox, isNew bool) *setError {
 			return invalid("A mailbox cannot be inside itself.", "parentId")
 		}
 	}
-	switch other := c.a.mailboxes.child(next.parent, next.name); {
+	if strings.ContainsAny(next.name, c.s.p.BadNameMarks) {
+		return refused("serverFail", "Invalid mailbox name")
+	}
+	switch other := c.sibling(next); {
 	case next.name == "":
 		return invalid("A mailbox needs a name.", "name")
+	case c.s.p.BadNameMarks != "" && strings.ContainsFunc(next.name, unicode.IsControl):
+		return invalid("A name cannot have control characters.", "name")
 	case len(next.name) > c.s.p.MaxName:
 		return invalid("The name is too long.", "name")
 	case c.s.p.NoSlash && strings.Contains(next.name, "/"):
 		return invalid("A name cannot have a slash.", "name")
 	case next.depth() > c.s.p.MaxDepth:
 		return invalid("That is too deep.", "parentId")
-	case other != nil && other != m:
+	case other != nil && other != m && (isNew || next.name != m.name || next.parent != m.parent):
+		if c.s.p.TakenAlreadyExists {
+			return &setError{Type: "alreadyExists", Description: "There is a mailbox of that name.", ExistingID: other.id}
+		}
 		return invalid("There is a mailbox of that name.", "name")
 	}
 	if next.role == "" || next.role == m.role && !isNew {
 		return nil
 	}
 	if other := c.a.mailboxes.byRole(next.role); other != nil && other != m {
+		if c.s.p.RoleClashDropped {
+			next.role = ""
+			return nil
+		}
 		return invalid("There is a mailbox with the role "+next.role+".", "role")
 	}
 	if c.s.p.Roles != nil && !slices.Contains(c.s.p.Roles, next.role) {
 		return invalid("There is no role "+next.role+".", "role")
 	}
 	return nil
+}
+
+// sibling is a mailbox in the place that one of that parent and name would take, nil if there is none.
+func (c *call) sibling(next *mailbox) *mailbox {
+	if c.s.p.FoldInbox && next.parent == nil && strings.EqualFold(next.name, "INBOX") {
+		return c.a.mailboxes.byRole("inbox")
+	}
+	other := c.a.mailboxes.child(next.parent, next.name)
+	if other != nil && other.madeBy == c && c.s.p.RepeatedNamesInCall {
+		return nil
+	}
+	return other
 }
 
 func (c *call) mailboxDestroy(id string, removeEmails bool) *setError {

@@ -49,6 +49,7 @@ func init() { // not a literal: the methods refer to the table by way of call.ru
 
 		"Blob/get":    {urnBlob, false, (*call).blobGet},
 		"Blob/upload": {urnBlob, true, (*call).blobUpload},
+		"Blob/set":    {urnBlob, true, (*call).blobSet},
 		"Blob/lookup": {urnBlob, false, (*call).blobLookup},
 
 		"Quota/get": {urnQuota, false, (*call).quotaGet},

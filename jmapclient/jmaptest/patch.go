@@ -3,6 +3,7 @@ package jmaptest
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -80,7 +81,10 @@ const keywordMarks = `(){]%*"\`
 
 func (c *call) putKeyword(keywords map[string]bool, k string, on bool) *setError {
 	p := &c.s.p
-	if !p.RawKeywords {
+	if slices.ContainsFunc(p.FoldKnownKeywords, func(known string) bool { return strings.EqualFold(known, k) }) {
+		k = strings.ToLower(k)
+	}
+	if !p.RawKeywords && !p.AnyKeywords {
 		k = strings.ToLower(k)
 		bad := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(keywordMarks, r) }
 		if k == "" || strings.ContainsFunc(k, bad) {
@@ -89,7 +93,7 @@ func (c *call) putKeyword(keywords map[string]bool, k string, on bool) *setError
 	}
 	if p.MaxKeyword > 0 && len(k) > p.MaxKeyword {
 		k = k[:p.MaxKeyword]
-	} else if len(k) > 255 && !p.RawKeywords {
+	} else if len(k) > 255 && !p.RawKeywords && !p.AnyKeywords {
 		return invalid("A keyword has at most 255 characters.", "keywords")
 	}
 	if on {

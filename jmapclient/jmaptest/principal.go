@@ -11,7 +11,7 @@ import (
 var principalProps = []string{"id", "type", "name", "description", "email"}
 
 func (s *Server) principals() []*account {
-	return slices.DeleteFunc(slices.Clone(s.accounts), func(a *account) bool { return a.hidden })
+	return slices.DeleteFunc(slices.Clone(s.accounts), func(a *account) bool { return a.hidden || a.user.List && s.p.ListsHidden })
 }
 
 func (c *call) principalGet() (any, error) {
@@ -86,7 +86,7 @@ func (c *call) principalQuery() (any, error) {
 	if f.Email != nil && c.s.p.ListsExpand {
 		ids = c.expand(ids)
 	}
-	if len(ids) == 0 && f.Name != nil && c.s.p.UnknownNameFindsAll {
+	if len(ids) == 0 && c.s.p.UnknownNameFindsAll && !c.s.known(f) {
 		for _, a := range c.s.principals() {
 			ids = append(ids, a.id)
 		}
@@ -111,6 +111,13 @@ func (c *call) principalMatches(a *account, f principalFilter) bool {
 		return false
 	}
 	return f.Type == nil || *f.Type == a.principalType() || *f.Type == "individual" && p.EveryTypeIndividual
+}
+
+// known says whether a filter's name or address is anyone's, a hidden list's too.
+func (s *Server) known(f principalFilter) bool {
+	return f.Name == nil && f.Email == nil || slices.ContainsFunc(s.accounts, func(a *account) bool {
+		return f.Name != nil && a.user.Login == *f.Name || f.Email != nil && slices.Contains(a.user.Emails, *f.Email)
+	})
 }
 
 // expand puts a list's members in its place.

@@ -16,10 +16,19 @@ type Profile struct {
 	SessionBase string
 	// SessionRedirect answers /.well-known/jmap with 307 to /jmap/session.
 	SessionRedirect bool
+	// SessionPath is where the session is, by a permanent redirect; with "" it is
+	// /jmap/session, and SessionRedirect a temporary one.
+	SessionPath string
 	// AnonymousSession answers a session without accounts to a caller without credentials, in place of 401.
 	AnonymousSession bool
 	// Capabilities are announced for the session and for each account. nil: Strict's.
 	Capabilities []Capability
+	// URNs are the server's own capabilities by the standard ones that they stand for.
+	URNs map[string]string
+	// AccountIDIsLogin: an account's id is its login as it stands.
+	AccountIDIsLogin bool
+	// MasterSignIn: "alice%admin" with the administrator's password signs in as alice.
+	MasterSignIn bool
 	// FoldLogin: the login is the same in any case.
 	FoldLogin bool
 	// AdminID is the id of the administrator's own account, "" for the next free
@@ -34,11 +43,20 @@ type Profile struct {
 	// AnyContentType takes a request whose content type is not application/json.
 	AnyContentType bool
 
+	// NameIsLogin: an account's name in the session is its login, in place of its description.
+	NameIsLogin bool
+	// NoPrimaryCore leaves the core capability out of primaryAccounts.
+	NoPrimaryCore bool
+	// RequestsUncounted: maxConcurrentRequests is announced and not enforced.
+	RequestsUncounted bool
+
 	// Principals.
 
 	// ListsExpand: a search by a list's address finds the members.
 	ListsExpand bool
-	// UnknownNameFindsAll: a filter that names nobody is no filter.
+	// ListsHidden: a list is no principal.
+	ListsHidden bool
+	// UnknownNameFindsAll: a filter by a name or an address that nobody has is no filter.
 	UnknownNameFindsAll bool
 	// EveryTypeIndividual: each principal is found by type individual.
 	EveryTypeIndividual bool
@@ -53,6 +71,11 @@ type Profile struct {
 	UploadKeep           int64         // octets of unreferenced uploads kept, the oldest go first; 0: all
 	DownloadsAreRequests bool          // downloads count towards maxConcurrentRequests
 	QuotaIsCallers       bool          // Quota/get answers the caller's quota
+	QuotaTypes           []string      // that a quota is said to count, nil: Email and SieveScript
+	QuotaAlways          bool          // Quota/get answers a quota of 0 where there is none
+	QuotaOld             bool          // Quota/get answers id, used and total, as before RFC 9425
+	EmptyUploadFails     bool          // an upload of nothing is answered with 500
+	UploadCreated        bool          // an upload is answered with 201
 	UploadQuotaStatus    int           // 0: 403
 
 	// Ids, states and answers.
@@ -62,8 +85,20 @@ type Profile struct {
 	ReuseIDs bool
 	// MalformedFailsCall: an id or a state that is not well formed is invalidArguments for the call.
 	MalformedFailsCall bool
+	// MalformedFailsItem: a blob id that is not well formed is invalidProperties for the item, and a state invalidArguments for the call.
+	MalformedFailsItem bool
+	// SkipMalformedBlobs: Blob/get says nothing of an id that is not well formed.
+	SkipMalformedBlobs bool
 	// OmitEmpty leaves empty and null members out of the answers of set and import.
 	OmitEmpty bool
+	// ImportStateless: Email/import's answer has no states, and its members are empty in place of null.
+	ImportStateless bool
+	// BlobNotFoundInvalid: an unknown blob is invalidProperties, in place of blobNotFound.
+	BlobNotFoundInvalid bool
+	// BlobSet: Blob/set in place of Blob/upload, and its blobs last for the request only.
+	BlobSet bool
+	// NoDigests: Blob/get knows no digests.
+	NoDigests bool
 	// BareCreated: Mailbox/set answers a created mailbox's id and nothing else.
 	BareCreated bool
 	// DanglingNotFound: a "#id" of what was not created is notFound, in place of invalidProperties.
@@ -72,8 +107,17 @@ type Profile struct {
 	LenientSets bool
 	// CutAtMaxGet: ids null stops at maxObjectsInGet without a word, in place of requestTooLarge.
 	CutAtMaxGet bool
+	// CountsUnnoted: a mailbox of which only the counts changed has not changed.
+	CountsUnnoted bool
 	// NoUpdatedProperties: Mailbox/changes does not tell when only counts changed.
 	NoUpdatedProperties bool
+	// FirstAccount is the number in the first account's id; what is before it are the server's own principals.
+	FirstAccount uint64
+	// FirstNumber is the number of the first object of a type, and FirstMailbox that
+	// of the first mailbox beyond the default ones, 0: the next.
+	FirstNumber, FirstMailbox uint32
+	// NumberedBlobs: a blob's id holds no hash, and the same bytes have another id each time.
+	NumberedBlobs bool
 	// UnsetIsNull: an identity's signatures are null when there are none, in place of empty.
 	UnsetIsNull bool
 	// IdentityNoOldState leaves oldState out of Identity/set's answer.
@@ -82,10 +126,14 @@ type Profile struct {
 	ScriptGetNoActive bool
 	// PlainQueryPosition reports position 0 for anchors and past the end, and echoes limit.
 	PlainQueryPosition bool
+	// AnchorPosition: with PlainQueryPosition too an anchor's position is told.
+	AnchorPosition bool
 	// MaxQueryIDs bounds the ids of one query's answer, 0 no bound.
 	MaxQueryIDs int
 	// HistoryEntries bounds the changes that are kept, 0 all; older states cannot be calculated from.
 	HistoryEntries int
+	// HistoryAge bounds the age of the changes that are kept, 0 none; older states cannot be calculated from.
+	HistoryAge time.Duration
 	// ForgetsSilently answers from what history there is, as if that were all of it.
 	ForgetsSilently bool
 
@@ -93,14 +141,28 @@ type Profile struct {
 
 	// Mailboxes that a new account has. nil: Strict's.
 	Mailboxes []DefaultMailbox
+	// DefaultsNoted: that default mailboxes and identities were made is in the history of changes.
+	DefaultsNoted bool
 	// MaxDepth and MaxName bound mailboxes: levels and octets of a name. 0: Strict's.
 	MaxDepth, MaxName int
 	// TrimNames takes the space off a mailbox's name.
 	TrimNames bool
 	// Roles that a mailbox may be given. nil: any.
 	Roles []string
+	// RoleClashDropped makes a mailbox without a role when another has that one.
+	RoleClashDropped bool
+	// BadNameMarks are characters of which a name has none, else it is refused with serverFail.
+	BadNameMarks string
 	// NoSlash refuses a name with a slash.
 	NoSlash bool
+	// FoldInbox: there is one mailbox of the name INBOX at the top, in any case.
+	FoldInbox bool
+	// TakenAlreadyExists: a name that is taken is alreadyExists with the other's id, in place of invalidProperties.
+	TakenAlreadyExists bool
+	// RepeatedNamesInCall takes two siblings of one name when one call makes both.
+	RepeatedNamesInCall bool
+	// ShareWith shows and takes the property shareWith, and the right mayShare.
+	ShareWith bool
 	// MailboxACL shows and takes the property acl.
 	MailboxACL bool
 
@@ -113,8 +175,12 @@ type Profile struct {
 	DropKnownMessageID bool
 	// SpamHeader is "Name: value" that sends mail for the inbox alone to the junk mailbox.
 	SpamHeader string
-	// RawKeywords stores keywords as they stand in the request's JSON, escapes and all, and takes any.
+	// AnyKeywords takes any text for a keyword, in the case that it has.
+	AnyKeywords bool
+	// RawKeywords is AnyKeywords, and they are stored as they stand in the request's JSON, escapes and all.
 	RawKeywords bool
+	// FoldKnownKeywords are written in small letters whatever the case they came in.
+	FoldKnownKeywords []string
 	// MaxKeyword cuts keywords, 0: refuses above 255.
 	MaxKeyword int
 	// LenientDates takes a receivedAt with an offset and drops what is below a second.
@@ -123,6 +189,10 @@ type Profile struct {
 	AnyBytes bool
 	// ReceivedNow dates a message without receivedAt now, whatever its Received headers say.
 	ReceivedNow bool
+	// ThreadFromEmail: a thread has the number of its first message.
+	ThreadFromEmail bool
+	// StaleIDsFound: Email/get answers by an id that a message had before its threads were merged.
+	StaleIDsFound bool
 	// MergeThreads merges threads that a message joins; the messages of the
 	// thread that goes get other ids, and keep their blobs' ids.
 	MergeThreads bool
@@ -137,11 +207,21 @@ type Profile struct {
 
 	// DefaultIdentities makes one for each address at the first Identity/get.
 	DefaultIdentities bool
+	// PlainIdentityNames: the default ones are named without their address.
+	PlainIdentityNames bool
+	// GroupIdentities: there is one for each address of the account's groups, too.
+	GroupIdentities bool
 	// AnyIdentityAddress lets an identity have an address that is not the account's.
 	AnyIdentityAddress bool
 	// VacationScript: the vacation response is a Sieve script of this name, one of
 	// all scripts is active, and the response has to be created. "": apart.
 	VacationScript string
+	// VacationUpdateMakes: an update makes the response where there is none.
+	VacationUpdateMakes bool
+	// VacationAlways: with a VacationScript too the response need not be created and cannot be.
+	VacationAlways bool
+	// VacationCloses: VacationResponse/get ends the connection without an answer.
+	VacationCloses bool
 	// OldSieveErrors: invalidScript and scriptIsActive, as before RFC 9661.
 	OldSieveErrors bool
 	// NoIdentitySet, as in servers that have none.
@@ -173,54 +253,4 @@ type Limits struct {
 type DefaultMailbox struct {
 	Name, Role string
 	Subscribed bool
-}
-
-// Strict is the RFCs' server, and the zero Profile.
-var Strict = Profile{}
-
-// withDefaults fills in what the strict server has.
-func (p Profile) withDefaults() Profile {
-	if p.Name == "" {
-		p.Name = "strict"
-	}
-	fill := func(v *int64, d int64) {
-		if *v == 0 {
-			*v = d
-		}
-	}
-	fill(&p.Limits.MaxSizeUpload, 50_000_000)
-	fill(&p.Limits.MaxConcurrentUpload, 4)
-	fill(&p.Limits.MaxSizeRequest, 10_000_000)
-	fill(&p.Limits.MaxConcurrentRequests, 4)
-	fill(&p.Limits.MaxCallsInRequest, 16)
-	fill(&p.Limits.MaxObjectsInGet, 500)
-	fill(&p.Limits.MaxObjectsInSet, 500)
-	if p.Capabilities == nil {
-		p.Capabilities = strictCapabilities
-	}
-	if p.Mailboxes == nil {
-		p.Mailboxes = strictMailboxes
-	}
-	if p.MaxDepth == 0 {
-		p.MaxDepth = 32
-	}
-	if p.MaxName == 0 {
-		p.MaxName = 490 // RFC 8621 §2: a name is at least 100 octets; the bound is the server's
-	}
-	if p.UploadExpiry == 0 {
-		p.UploadExpiry = time.Hour // RFC 8620 §6.1: at least an hour
-	}
-	if p.UploadQuotaStatus == 0 {
-		p.UploadQuotaStatus = 403
-	}
-	return p
-}
-
-var strictMailboxes = []DefaultMailbox{
-	{"Inbox", "inbox", true},
-	{"Drafts", "drafts", true},
-	{"Sent", "sent", true},
-	{"Archive", "archive", true},
-	{"Junk", "junk", true},
-	{"Trash", "trash", true},
 }

@@ -71,7 +71,7 @@ func (c *call) queryAnswer(g queryArgs, state string, all []string) (object, err
 		o["limit"] = n // RFC 8620 §5.5: told when the server's is the smaller
 	}
 	o["ids"] = notNil(all[from : from+n])
-	if p.PlainQueryPosition && (g.Anchor != nil || n == 0) {
+	if p.PlainQueryPosition && (g.Anchor != nil && !p.AnchorPosition || n == 0) {
 		o["position"] = 0
 	}
 	if g.CalculateTotal {

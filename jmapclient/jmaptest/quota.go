@@ -10,25 +10,48 @@ func (c *call) quotaGet() (any, error) {
 	if c.s.p.QuotaIsCallers {
 		whose = c.caller
 	}
+	if c.s.p.QuotaOld {
+		return c.quotaOld(g)
+	}
 	id := c.s.id('Q', 0)
+	none := whose.user.Quota == 0 && !c.s.p.QuotaAlways
 	return c.get(g, reader{
 		state: c.s.state(0),
 		props: []string{"id", "resourceType", "used", "warnLimit", "softLimit", "hardLimit", "scope", "name", "description", "types"},
 		all: func() []string {
-			if whose.user.Quota == 0 {
+			if none {
 				return nil
 			}
 			return []string{id}
 		},
 		get: func(asked string, want func(string) bool) object {
-			if asked != id || whose.user.Quota == 0 {
+			if asked != id || none {
 				return nil
 			}
 			o := object{"id": id, "resourceType": "octets", "used": c.a.used(), "hardLimit": whose.user.Quota,
 				"warnLimit": nil, "softLimit": nil, "scope": "account", "name": whose.user.Login, "description": nil,
-				"types": []string{typeEmail, typeScript}}
+				"types": c.s.p.QuotaTypes}
 			if whose.user.Description != "" {
 				o["description"] = whose.user.Description
+			}
+			return pick(o, want)
+		},
+	})
+}
+
+// quotaOld answers as before RFC 9425; a total below 0 is none.
+func (c *call) quotaOld(g getArgs) (any, error) {
+	return c.get(g, reader{
+		state: c.s.state(0),
+		props: []string{"id", "used", "total"},
+		all:   func() []string { return []string{"mail"} },
+		get: func(id string, want func(string) bool) object {
+			if id != "mail" {
+				return nil
+			}
+			o := object{"id": id, "used": c.a.used(), "total": int64(-1024)}
+			if c.a.user.Quota > 0 {
+				o["total"] = c.a.user.Quota
 			}
 			return pick(o, want)
 		},

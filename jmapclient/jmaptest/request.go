@@ -21,6 +21,7 @@ type request struct {
 	responses []invocation
 	decoded   map[int]any // responses that a reference looked into
 	created   map[string]string
+	blobs     map[string]*blob // Blob/set's
 	caller    *account
 	wrongSize bool // fault
 }
@@ -220,7 +221,7 @@ func (s *Server) run(req *request) error {
 // that changes later, so that it can be encoded without.
 func (c *call) run(args json.RawMessage) (any, error) {
 	m, ok := methods[c.name]
-	if !ok || !c.s.p.AnyUsing && !slices.Contains(c.using, m.urn) || c.s.p.NoIdentitySet && c.name == "Identity/set" {
+	if !ok || !c.s.p.has(c.name) || !c.s.p.AnyUsing && !slices.Contains(c.using, c.s.p.urn(m.urn)) {
 		return nil, failed("unknownMethod", "There is no method "+c.name+" in what the request uses.")
 	}
 	var err error
@@ -238,6 +239,27 @@ func (c *call) run(args json.RawMessage) (any, error) {
 		}
 	}
 	return m.do(c)
+}
+
+// has says whether the server has a method at all.
+func (p *Profile) has(method string) bool {
+	switch method {
+	case "Identity/set":
+		return !p.NoIdentitySet
+	case "Blob/set":
+		return p.BlobSet
+	case "Blob/upload", "Blob/lookup":
+		return !p.BlobSet
+	}
+	return true
+}
+
+// urn is the capability that stands for a standard one.
+func (p *Profile) urn(standard string) string {
+	if own, ok := p.URNs[standard]; ok {
+		return own
+	}
+	return standard
 }
 
 func (c *call) findAccount() error {

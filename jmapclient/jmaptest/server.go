@@ -20,6 +20,7 @@ type Server struct {
 	byID     map[string]*account
 	nextID   uint64
 	blobs    map[hash]*blob
+	numbered map[string]hash // by blob id, where that does not hold the hash
 
 	traffic traffic
 	http    *http.Server
@@ -52,6 +53,8 @@ func New(o Options) *Server {
 		blobs:  map[hash]*blob{},
 		closed: make(chan struct{}),
 	}
+	s.numbered = map[string]hash{}
+	s.nextID = s.p.FirstAccount
 	s.traffic.reset()
 	if o.Admin[0] != "" {
 		s.addAdmin(o.Admin[0], o.Admin[1])
@@ -88,6 +91,7 @@ type User struct {
 	Group                        bool
 	List                         bool // a mailing list; its members are those who name it in MemberOf
 	ReadOnly                     bool
+	Admin                        bool  // may name any account
 	Quota                        int64 // octets, 0 none
 }
 
@@ -98,6 +102,9 @@ func (s *Server) AddUser(u User) string {
 	defer s.mu.Unlock()
 	if s.byLogin(u.Login) != nil {
 		panic("jmaptest: there is an account " + u.Login)
+	}
+	if s.p.AccountIDIsLogin {
+		return s.addAccount(u.Login, u).id
 	}
 	return s.addAccount(s.newAccountID(), u).id
 }
@@ -125,8 +132,7 @@ func (s *Server) addAdmin(login, password string) {
 	if description == "" {
 		description = login
 	}
-	a := s.addAccount(id, User{Login: login, Password: password, Description: description})
-	a.admin = true
+	a := s.addAccount(id, User{Login: login, Password: password, Description: description, Admin: true})
 	a.hidden = s.p.AdminID != ""
 }
 

@@ -16,6 +16,8 @@ type Capability struct {
 	Shared bool
 	// SessionOnly: no account has it.
 	SessionOnly bool
+	// AccountOnly: the session's own capabilities have it not.
+	AccountOnly bool
 }
 
 const (
@@ -69,7 +71,9 @@ func (s *Server) session(r *http.Request, caller *account) object {
 	}
 	capabilities := object{urnCore: core}
 	for _, c := range s.p.Capabilities {
-		capabilities[c.URN] = c.Session
+		if !c.AccountOnly {
+			capabilities[c.URN] = c.Session
+		}
 	}
 	o := object{
 		"capabilities": capabilities, "accounts": object{}, "primaryAccounts": object{}, "username": "",
@@ -88,6 +92,9 @@ func (s *Server) session(r *http.Request, caller *account) object {
 			accounts[a.id] = s.sessionAccount(a, a == caller)
 		}
 	}
+	if s.p.NoPrimaryCore {
+		delete(primary, urnCore)
+	}
 	for _, c := range s.p.Capabilities {
 		primary[c.URN] = caller.id
 	}
@@ -104,10 +111,13 @@ func (s *Server) sessionAccount(a *account, personal bool) object {
 	for _, c := range s.p.Capabilities {
 		if !c.SessionOnly && (personal || c.Shared) {
 			capabilities[c.URN] = c.Account
+			if c.URN == urnPrincipals {
+				capabilities[c.URN] = object{"currentUserPrincipalId": a.id}
+			}
 		}
 	}
 	name := a.user.Description
-	if name == "" || !personal {
+	if name == "" || !personal || s.p.NameIsLogin && !a.hidden {
 		name = a.user.Login
 	}
 	return object{

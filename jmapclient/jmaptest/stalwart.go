@@ -7,7 +7,7 @@ import (
 
 // Stalwart07 behaves as Stalwart 0.7.3 was seen to; replay_test.go compares.
 var Stalwart07 = Profile{
-	Name:             "stalwart 0.7",
+	Name:             "stalwart-0.7",
 	Capabilities:     stalwartCapabilities("Stalwart JMAP v0.1.0"),
 	FoldLogin:        true,
 	AdminID:          "d333333",
@@ -75,10 +75,41 @@ var Stalwart07 = Profile{
 // account like others, and a list is no account.
 var Stalwart06 = func() Profile {
 	p := Stalwart07
-	p.Name = "stalwart 0.6"
+	p.Name = "stalwart-0.6"
 	p.AdminID, p.AdminName = "", "Superuser"
 	p.Capabilities = stalwartCapabilities("Stalwart JMAP v0.6.0")
 	p.ListsAreAccounts = false
+	return p
+}()
+
+// Stalwart05 behaves as 0.6 does, as far as its notes and sources tell.
+var Stalwart05 = func() Profile {
+	p := Stalwart06
+	p.Name = "stalwart-0.5"
+	p.Capabilities = stalwartCapabilities("Stalwart JMAP v0.5.3")
+	return p
+}()
+
+// Stalwart04 behaves as Stalwart 0.4.2 was seen to: it stores every message
+// as it comes, and its blob ids hold no hash.
+var Stalwart04 = func() Profile {
+	p := Stalwart05
+	p.Name = "stalwart-0.4"
+	p.Capabilities = stalwartCapabilities("Stalwart JMAP v0.4.2")
+	p.NumberedBlobs = true
+	p.QuotaAlways = true
+	p.ReuseIDs = false
+	p.DropKnownMessageID = false
+	p.SpamHeader = ""
+	p.TextIndexLag = 0
+	p.DefaultIdentities = false
+	p.Mailboxes = []DefaultMailbox{
+		{"Inbox", "inbox", false},
+		{"Deleted Items", "trash", false},
+		{"Drafts", "drafts", false},
+		{"Sent Items", "sent", false},
+		{"Junk Mail", "junk", false},
+	}
 	return p
 }()
 

@@ -95,7 +95,7 @@ func (c *call) since(typ, state string) (int64, error) {
 	n, ok := c.s.parseState(state)
 	h := c.a.history(typ)
 	switch {
-	case !ok && c.s.p.MalformedFailsCall:
+	case !ok && (c.s.p.MalformedFailsCall || c.s.p.MalformedFailsItem):
 		return 0, malformed(state)
 	case !ok || n > h.last || n < h.from && !c.s.p.ForgetsSilently:
 		return 0, failed("cannotCalculateChanges", "There is no history since the state "+state+".")

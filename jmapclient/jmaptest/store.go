@@ -36,7 +36,6 @@ type account struct {
 	s      *Server
 	id     string
 	user   User
-	admin  bool
 	hidden bool // no principal
 
 	seq       int64
@@ -70,8 +69,15 @@ func newAccount(s *Server, id string, u User) *account {
 		if d.Subscribed {
 			m.subscribe(a, true)
 		}
+		if s.p.DefaultsNoted {
+			a.note(typeMailbox, m.id, created)
+		}
 	}
-	if s.p.VacationScript == "" {
+	for _, n := range []*numbers{&a.emails.docs, &a.emails.threads.numbers, &a.identity.numbers, &a.scripts.numbers} {
+		n.next = s.p.FirstNumber
+	}
+	a.mailboxes.numbers.next = max(a.mailboxes.numbers.next, s.p.FirstMailbox)
+	if s.p.vacationAlways() {
 		a.vacation = &vacation{}
 	}
 	return a
@@ -156,7 +162,7 @@ func (a *account) uploadRefused(octets int64) bool {
 
 // has says whether the caller may use the account.
 func (s *Server) allowed(caller, a *account) bool {
-	return caller == a || caller.admin || s.member(caller, a)
+	return caller == a || caller.user.Admin || s.member(caller, a)
 }
 
 // member says whether the caller belongs to the group (or list) a.

@@ -37,7 +37,10 @@ func (a *account) joinThread(e *email) {
 		return int(x.n) - int(y.n)
 	})
 	if len(found) == 0 {
-		t := &thread{n: a.emails.threads.numbers.take(), emails: map[*email]bool{}}
+		t := &thread{n: e.doc, emails: map[*email]bool{}}
+		if !a.s.p.ThreadFromEmail {
+			t.n = a.emails.threads.numbers.take()
+		}
 		t.id = a.s.id('T', uint64(t.n))
 		a.emails.threads.byID[t.id] = t
 		a.note(typeThread, t.id, created)
@@ -71,10 +74,11 @@ func mentioned(e *email) map[string]bool {
 func (a *account) mergeThread(from, into *thread) {
 	for _, e := range slices.SortedFunc(maps.Keys(from.emails), compare) {
 		delete(a.emails.byID, e.id)
+		a.emails.byOldID[e.id] = oldID{e, from.id}
 		a.note(typeEmail, e.id, destroyed)
 		e.thread = into
 		into.emails[e] = true
-		e.id = a.s.emailID(into.n, e.doc)
+		e.id = a.s.emailID(into, e)
 		a.emails.byID[e.id] = e
 		a.note(typeEmail, e.id, created)
 	}
@@ -97,7 +101,7 @@ func (a *account) leaveThread(e *email) {
 func (a *account) threadGone(t *thread) {
 	delete(a.emails.threads.byID, t.id)
 	a.note(typeThread, t.id, destroyed)
-	if a.s.p.ReuseIDs {
+	if a.s.p.ReuseIDs && !a.s.p.ThreadFromEmail {
 		a.emails.threads.numbers.giveBack(t.n)
 	}
 }

@@ -3,6 +3,7 @@ package jmaptest
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"time"
 )
 
@@ -28,7 +29,13 @@ func (s *Server) vacationType() string {
 	return typeVacation
 }
 
+// vacationAlways says whether each account has a vacation response from the start.
+func (p *Profile) vacationAlways() bool { return p.VacationScript == "" || p.VacationAlways }
+
 func (c *call) vacationGet() (any, error) {
+	if c.s.p.VacationCloses {
+		panic(http.ErrAbortHandler) // which ends the connection, and nothing else
+	}
 	var g getArgs
 	if err := c.read(&g); err != nil {
 		return nil, err
@@ -59,7 +66,7 @@ func (c *call) vacationSet() (any, error) {
 	}
 	w := writer{typ: c.s.vacationType()}
 	w.create = func(f fields) (object, *setError) {
-		if c.s.p.VacationScript == "" {
+		if c.s.p.vacationAlways() {
 			return nil, refused("singleton", "There is one vacation response, always.")
 		}
 		if bad := c.vacationPatch(f, &vacation{}); bad != nil {
@@ -68,15 +75,18 @@ func (c *call) vacationSet() (any, error) {
 		return object{"id": singleton}, nil
 	}
 	w.update = func(id string, _ json.RawMessage, f fields) (any, *setError) {
-		if id != singleton || c.a.vacation == nil {
+		old := vacation{}
+		switch {
+		case id == singleton && c.a.vacation != nil:
+			old = *c.a.vacation
+		case id != singleton || !c.s.p.VacationUpdateMakes:
 			return nil, refused("notFound", "")
 		}
-		old := *c.a.vacation
 		return nil, c.vacationPatch(f, &old)
 	}
 	w.destroy = func(id string) *setError {
 		switch {
-		case c.s.p.VacationScript == "" && id == singleton:
+		case c.s.p.vacationAlways() && id == singleton:
 			return refused("singleton", "There is one vacation response, always.")
 		case id != singleton || c.a.vacation == nil:
 			return refused("notFound", "")

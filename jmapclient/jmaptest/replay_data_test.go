@@ -1,0 +1,149 @@
+package jmaptest_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+
+	"mailhaul/jmapclient/jmaptest"
+)
+
+// What the replay knows beside the recordings.
+
+// recording is what one server was asked and answered.
+type recording struct {
+	file    string
+	profile jmaptest.Profile
+	// accounts are made beforehand where no management was recorded.
+	accounts []jmaptest.User
+	// ids finds those that are translated as text, nil: see recordedBlob.
+	ids *regexp.Regexp
+	// later are made at an exchange that is skipped.
+	later map[string]jmaptest.User
+	// lists are those that a member was put into when the list was made after it.
+	lists map[string][]string
+}
+
+var recordings = []recording{
+	{file: "0.4.2.jsonl", profile: jmaptest.Stalwart04, accounts: []jmaptest.User{
+		{Login: "alice", Password: "secret", Description: "Alice", Emails: []string{"alice@example.org", "a.alias@example.org", "team@example.org"}, MemberOf: []string{"staff"}, Quota: 1_000_000_000},
+		{Login: "staff", Description: "Staff", Group: true},
+		{Login: "admin", Password: "admin-secret", Description: "Superuser", Admin: true},
+		{Login: "bob", Password: "secret", Description: "Bob", Emails: []string{"bob@example.org", "team@example.org"}},
+	}},
+	{file: "0.6.0.jsonl", profile: jmaptest.Stalwart06},
+	{file: "0.7.3.jsonl", profile: jmaptest.Stalwart07, lists: map[string][]string{"alice": {"team"}, "bob": {"team"}}},
+	{file: "0.15.5.jsonl", profile: jmaptest.Stalwart015, lists: map[string][]string{"alice": {"team"}, "bob": {"team"}}},
+	{file: "0.16.18.jsonl", profile: jmaptest.Stalwart016, accounts: []jmaptest.User{
+		{Login: "staff@example.org", Description: "Staff", Emails: []string{"staff@example.org"}, Group: true},
+		{Login: "alice@example.org", Password: "secret", Description: "Alice", Emails: []string{"alice@example.org", "a.alias@example.org"}, MemberOf: []string{"staff@example.org"}, Quota: 1_000_000_000},
+		{Login: "bob@example.org", Password: "secret", Description: "Bob", Emails: []string{"bob@example.org"}},
+	}, later: map[string]jmaptest.User{
+		"x:Account/set a tiny account": {Login: "tiny@example.org", Password: "secret", Emails: []string{"tiny@example.org"}, Quota: 300},
+	}},
+	{file: "cyrus-3.6.1.jsonl", profile: jmaptest.Cyrus36, ids: regexp.MustCompile(`\b([0-9a-z]{24}|G[0-9a-f]{40}|M[0-9a-f]{24}|T[0-9a-f]{16})\b`),
+		accounts: []jmaptest.User{
+			{Login: "alice@example.org", Password: "secret", Emails: []string{"alice@example.org"}},
+			{Login: "bob@example.org", Password: "secret", Emails: []string{"bob@example.org"}},
+		}},
+}
+
+// difference is a part of an answer that may differ.
+type difference struct {
+	file     string // how the recording's name begins
+	exchange string // its name, or a part of it
+	path     string // regular expression over the path of the value
+	reason   string
+}
+
+const (
+	otherState = "a type that never changed is given the state of another"
+	earlyState = "the state is read before the default mailboxes are made"
+)
+
+var knownDifferences = []difference{
+	{"0", "session", `/urn:ietf:params:jmap:(websocket|emailpush|webpush-vapid)`, "push is left out"},
+	{"0.1", "session", `/urn:ietf:params:jmap:(contacts|calendars|filenode)\b`, "contacts, calendars and files are left out"},
+	{"0", "and what it became", `/receivedAt$`, "the time of the import"},
+	{"", "Quota/get", `/list/0/used$`, "it counts the script of the vacation response, which each server writes in its own way"},
+	{"0.1", "Email/query by Message-ID header", `/1/Email/query args/ids`, "the index lags a little; the profile's for long, so that it shows"},
+	{"0.15.5", "Identity/get", `/list/\d+/email$`, "the default identities are in no order"},
+	{"0.15.5", "Email/import one", `/oldState$`, otherState},
+	{"0.15.5", "Email/import past the account's quota as the user", `/oldState$`, otherState},
+	{"0.15.5", "scratch: import the second into the own account", `/oldState$`, otherState},
+	{"0.16", "Mailbox/get on a fresh account", `/state$`, earlyState},
+	{"0.16", "Mailbox/get of admin's own account", `/state$`, earlyState},
+	{"cyrus", "session", `^(content-type|/detail|/status|/title|/type|)$`, "what is refused is a page in HTML"},
+	{"cyrus", "download an unknown blob", `^(content-type|/detail|/status|/title|/type|)$`, "what is refused is a page in HTML"},
+	{"cyrus", "using nonsense", `^(content-type|/title)$`, "the content type names a charset, and there is a title"},
+	{"cyrus", "session", `/urn:ietf:params:jmap:mdn|/ns/jmap/(backup|calendars|contacts|debug|performance|usercounters)$`, "these are left out"},
+	{"cyrus", "session", `^/primaryAccounts/|/collationAlgorithms|/isPrimary$|/accountCapabilities/urn:ietf:params:jmap:core$|^/state$`, "what it says there is read by nobody here"},
+	{"cyrus", "Email/import of an empty blob: upload", `^(content-type|/detail|/status|/title|/type|)$`, "what is refused is a page in HTML"},
+	{"cyrus", "", `/expires$|/error/ args/arguments/0$|/Email/query args/(collapseThreads|sort/.*|total)$`, "it says more than it must"},
+	{"cyrus", "Email/import a keyword with a space", `/properties/0$`, "it points at the keyword"},
+	{"cyrus", "Email/import of bytes that are no message", `/type$`, "a NUL ends the file that it writes, and that makes an error of its own"},
+	{"cyrus", "Email/query", `/(ids/\d+|position)$`, "messages of one second are in no order"},
+	{"cyrus", "Identity/get", `/list/0/`, "its one identity is the address itself, without a name"},
+	{"cyrus", "SieveScript/set invalid", `/existingId$`, "it does not say which"},
+	{"cyrus", "", `/description$`, "it explains little"},
+	{"cyrus", "Mailbox/", `/(isSeenShared|showAsLabel|sortOrder|mayAdmin|mayRename|mayDelete)$|/created/\w/isSubscribed$`, "properties of its own, and an order"},
+	{"0.4.2.jsonl", "Mailbox/get of admin's own account", `/state$`, otherState},
+	{"0.4.2.jsonl", "scratch: import the second into the own account", `/oldState$`, otherState},
+	{"0.4.2.jsonl", "SieveScript/set create and activate", `/oldState$`, otherState},
+	{"0.4.2.jsonl", "Identity/get", `/state$`, otherState},
+}
+
+// skippedExchanges are not asked: those whose path and name begin so.
+var skippedExchanges = []struct{ path, name, reason string }{
+	{"/admin/", "", "management is not the JMAP server's part; accounts are made by AddUser"},
+	{"/api/", "", "the same"},
+	{"/jmap", "x:", "the same"},
+	{"/jmap", "AddressBook/", "contacts, calendars and files are left out"},
+	{"/jmap", "ContactCard/", "the same"},
+	{"/jmap", "upload a photo", "the same"},
+	{"/jmap", "Calendar", "the same"},
+	{"/jmap", "FileNode/", "the same"},
+}
+
+// supplement is what was uploaded without an exchange of its own being kept,
+// by the beginning of the recorded blob id; sizes and Message-IDs are those the answers show.
+var supplement = map[string]string{
+	"edqlcry1ht":    message2("p2", "<pair@x>", "yyyyy"),
+	"edicsnexgn":    message2("no2", "", "x"),
+	"ebni0yzkw3":    strings.Replace(message2("thread a", "<t2@x>", "x"), "\r\n\r\n", "\r\nReferences: <t0@x>\r\n\r\n", 1),
+	"edihrrpzp90lh": message2("good", "<good@x>", "xx"),
+	"ebmbwc3tzl":    message2("reuse 1", "<r1@x>", "1"),
+	"ea2tcg7biu":    message2("reuse 2", "<r2@x>", "22"),
+	"eannmlnrwh":    message2("scratch 2", "<sc@x>", "second"),
+	"ecyeef2vn3":    "bogus;\r\n",
+
+	// 0.4.2's ids say nothing of what is in them.
+	"iaaonfmv9adptb": message2("p2", "<pair@x>", "yyyyy"),
+	"iaaonfmv9adopd": message2("no2", "", "x"),
+	"iaaonfmv9adlf2": strings.Replace(message2("thread a", "<t2@x>", "x"), "\r\n\r\n", "\r\nReferences: <t0@x>\r\n\r\n", 1),
+	"iaaonfmv9admfv": message2("good", "<good@x>", "xx"),
+	"iaaonfmv9adnt1": "",
+	"iaaonfmv9adpn7": message2("reuse 1", "<r1@x>", "1"),
+	"iaaonfmv9adiho": message2("reuse 2", "<r2@x>", "22"),
+	"iaborfmv9adovk": message2("scratch 2", "<sc@x>", "second"),
+	"iaaorfmv9admrx": "bogus;\r\n",
+}
+
+func message2(subject, id, body string) string {
+	head := "From: a@example.org\r\nTo: alice@example.org\r\nSubject: " + subject + "\r\nDate: Mon, 01 Jan 2024 10:00:00 +0000\r\n"
+	if id != "" {
+		head += "Message-ID: " + id + "\r\n"
+	}
+	return head + "\r\n" + body + "\r\n"
+}
+
+type exchange struct {
+	Name     string            `json:"name"`
+	As       *string           `json:"as"`
+	Method   string            `json:"method"`
+	Path     string            `json:"path"`
+	Body     json.RawMessage   `json:"body"`
+	Status   int               `json:"status"`
+	Headers  map[string]string `json:"headers"`
+	Response json.RawMessage   `json:"response"`
+}
