@@ -44,6 +44,9 @@ func (p *pending) size() int { return len(p.blobs) + len(p.rows) + len(p.seen) +
 
 func (p *pending) empty() bool { return p.size() == 0 && !p.sealed && p.finished == nil }
 
+// due says whether so much is pending that it must be committed.
+func (p *pending) due() bool { return p.bytes >= groupBytes || p.size() >= groupRows }
+
 func (p *pending) row(typ, id string) *row { return p.rows[objectKey{typ, id}] }
 
 func (p *pending) putRow(r *row) {
@@ -76,7 +79,7 @@ func (r *Run) commitIfDue() error {
 	if r.pack != nil && r.pack.length >= r.a.packLimit {
 		return r.seal()
 	}
-	if r.pending.bytes >= groupBytes || r.pending.size() >= groupRows {
+	if r.pending.due() {
 		return r.commit()
 	}
 	if r.timer == nil {

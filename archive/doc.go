@@ -16,9 +16,10 @@
 // One process writes at a time ([Archive.Begin] gives it a [Run]), while any
 // number read. A run appends to the newest pack, and now and then makes durable
 // what it has put: it syncs the pack, then commits the catalog rows that point
-// into it. What lies in a pack past the last commit is as if never written, and
-// is cut off when the next run begins. So at any kill, each row points at a
-// whole and hashed member, and each snapshot is either finished or resumed.
+// into it. What lies in a pack past the last commit is not there for a reader;
+// the next run takes up the members that are whole, and cuts off the rest. So
+// at any kill each row points at a whole and hashed member, what had arrived
+// need not be fetched again, and each snapshot is either finished or resumed.
 //
 // Blobs are stored once, under their SHA-256. Objects are stored once a change:
 // a record holds from the snapshot that wrote it until another record of the

@@ -98,6 +98,42 @@ func (r *Run) Close() error {
 	return errors.Join(err, r.end())
 }
 
+// Discard gives up a snapshot of which nothing was put, by this run or by one
+// that it resumed, and then the lock: no trace of it is left, its progress
+// included. When something was put that is an error, and nothing is given up:
+// the run is to be finished, or closed. Close is safe after Discard.
+func (r *Run) Discard() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.writable(); err != nil {
+		return err
+	}
+	put := len(r.pending.blobs)+len(r.pending.rows) > 0
+	err := r.a.cat.update(func(tx *sql.Tx) error {
+		if !put {
+			// A snapshot begins with a pack of its own: Finish seals the last one.
+			const since = ` WHERE pack > coalesce((SELECT pack FROM snapshot WHERE record IS NOT NULL ORDER BY n DESC LIMIT 1), 0))`
+			err := tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM blob` + since + ` OR EXISTS (SELECT 1 FROM record` + since).Scan(&put)
+			if err != nil {
+				return err
+			}
+		}
+		if put {
+			return nil
+		}
+		_, err := tx.Exec(`DELETE FROM snapshot WHERE n = ? AND record IS NULL; DELETE FROM seen; DELETE FROM progress`, r.n)
+		return err
+	})
+	if err != nil {
+		return r.fail(r.a.catalogError("give up the snapshot", err))
+	}
+	if put {
+		return fmt.Errorf("archive %s: snapshot %d holds something, it can not be given up", r.a.dir, r.n)
+	}
+	r.pending = newPending()
+	return r.end()
+}
+
 // end gives up what the run holds.
 func (r *Run) end() error {
 	r.closed = true

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,30 +28,6 @@ func (s state) clone() state {
 	return c
 }
 
-// copyArchive is what a kill would leave: the files as they are now.
-func copyArchive(t *rapid.T, from, to string) {
-	err := filepath.Walk(from, func(path string, info os.FileInfo, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, _ := filepath.Rel(from, path)
-		if info.IsDir() {
-			return os.MkdirAll(filepath.Join(to, rel), 0o700)
-		}
-		if strings.HasSuffix(rel, "-shm") {
-			return nil // memory, gone with the processes
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(to, rel), data, 0o600)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestAnyHistoryOfRunsAndKillsReadsAsTheModelSays(t *testing.T) {
 	base := t.TempDir()
 	count := 0
@@ -69,7 +46,7 @@ func TestAnyHistoryOfRunsAndKillsReadsAsTheModelSays(t *testing.T) {
 		tune := func() { a.packLimit, a.groupTime = 4<<10, time.Hour }
 		tune()
 		now := state{}
-		since := []state{{}}    // the states since the last commit; a kill leaves one of them
+		since := []state{{}}    // the states since the last commit; a kill leaves the last one, a torn pack any
 		finished := []state{{}} // by number
 		ids := rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
 
@@ -150,23 +127,30 @@ func TestAnyHistoryOfRunsAndKillsReadsAsTheModelSays(t *testing.T) {
 			},
 			"kill": func(t *rapid.T) {
 				dir := newDir()
-				copyArchive(t, a.Dir(), dir)
+				check(copyArchive(a.Dir(), dir))
 				check(r.Close())
 				check(a.Close())
 				check(os.RemoveAll(a.Dir()))
-				if files, _ := filepath.Glob(filepath.Join(dir, packDir, "*")); len(files) > 0 && rapid.Bool().Draw(t, "torn") {
+				torn := rapid.Bool().Draw(t, "torn")
+				if files, _ := filepath.Glob(filepath.Join(dir, packDir, "*")); len(files) > 0 && torn {
 					tearTail(t, dir, files[len(files)-1])
 				}
 				a, err = Open(dir)
 				check(err)
 				tune()
 				checkAll()
-				now = read(-1)
-				if !contains(since, now) {
-					t.Fatalf("after the kill: %v, which was never there since the last commit: %v", now, since)
+				committed := slices.IndexFunc(since, func(s state) bool { return cmp.Equal(s, read(-1)) })
+				if committed < 0 {
+					t.Fatalf("after the kill: %v, which was never there since the last commit: %v", read(-1), since)
 				}
 				r, err = a.Begin()
 				check(err)
+				now = read(-1)
+				if !slices.ContainsFunc(since[committed:], func(s state) bool { return cmp.Equal(s, now) }) {
+					t.Fatalf("taken up after the kill: %v of %v", now, since[committed:])
+				} else if !torn && !cmp.Equal(now, since[len(since)-1]) {
+					t.Fatalf("after the kill: %v, but what was put last led to %v", now, since[len(since)-1])
+				}
 				since = []state{now}
 				checkAll()
 			},
@@ -195,15 +179,6 @@ func TestAnyHistoryOfRunsAndKillsReadsAsTheModelSays(t *testing.T) {
 		check(a.Close())
 		check(os.RemoveAll(a.Dir()))
 	})
-}
-
-func contains(list []state, s state) bool {
-	for _, l := range list {
-		if cmp.Equal(l, s) {
-			return true
-		}
-	}
-	return false
 }
 
 // tearTail does to what was not committed of a pack what a kill may do: it is

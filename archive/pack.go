@@ -77,24 +77,33 @@ type packWriter struct {
 	packRow // as it will be committed
 	path    string
 	f       *os.File
+	synced  int64 // how much of it is known to be on the disk
 }
 
-// openPack opens a pack for appending behind what was committed, and cuts off
-// what follows. A pack that is not there yet is made.
+// openPack opens a pack for writing. One that is not there yet is made. What a
+// pack holds past its row must be seen to before anything is appended.
 func (a *Archive) openPack(row packRow) (*packWriter, error) {
-	w := &packWriter{packRow: row, path: a.packPath(row.n)}
+	w := &packWriter{packRow: row, path: a.packPath(row.n), synced: row.length}
 	var err error
 	if w.f, err = os.OpenFile(w.path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, writeError(w.path, err)
 	}
-	err = w.reset()
-	if err == nil && row.length == 0 {
-		err = writeError(w.path, syncDir(filepath.Dir(w.path)))
-	}
-	if err != nil {
-		return nil, errors.Join(err, w.f.Close())
+	if row.length == 0 {
+		if err := syncDir(filepath.Dir(w.path)); err != nil {
+			return nil, errors.Join(writeError(w.path, err), w.f.Close())
+		}
 	}
 	return w, nil
+}
+
+// adopt takes the frame that follows for one that was appended.
+func (w *packWriter) adopt(r io.ReaderAt, length int64) error {
+	c := &countingWriter{w: io.Discard, crc: w.crc}
+	if _, err := io.Copy(c, io.NewSectionReader(r, w.length, length)); err != nil {
+		return fmt.Errorf("read %s: %w", w.path, err)
+	}
+	w.length, w.crc = w.length+length, c.crc
+	return nil
 }
 
 // reset goes back to the end of the last whole frame.
@@ -123,7 +132,16 @@ func (w *packWriter) append(write func(io.Writer) error) (place, error) {
 	return p, nil
 }
 
-func (w *packWriter) sync() error { return writeError(w.path, w.f.Sync()) }
+// sync makes durable what was appended. What could not be synced is taken back:
+// it may still read well from memory, and to sync it again would succeed and
+// prove nothing, so that the next run must not come across it.
+func (w *packWriter) sync() error {
+	if err := w.f.Sync(); err != nil {
+		return errors.Join(writeError(w.path, err), os.Truncate(w.path, w.synced))
+	}
+	w.synced = w.length
+	return nil
+}
 
 func (w *packWriter) close() error { return w.f.Close() }
 

@@ -8,33 +8,17 @@ import (
 	"time"
 )
 
-// resume finds out which snapshot this run writes.
-func (r *Run) resume() error {
-	var started string
-	var open bool
-	ok, err := r.a.cat.row(`SELECT n, started, record IS NULL FROM snapshot ORDER BY n DESC LIMIT 1`, nil, &r.n, &started, &open)
-	if err != nil {
-		return r.a.catalogError("find the last snapshot", err)
-	}
-	r.started = time.Now().UTC().Truncate(time.Second)
-	if ok && open {
-		r.resumed = true
-		if t, err := time.Parse(time.RFC3339, started); err == nil {
-			r.started = t
+// recover brings packs and catalog together, whatever an earlier run came to.
+func (r *Run) recover() error {
+	for _, step := range []func() error{r.removeSpools, r.findPack, r.resume, r.adopt} {
+		if err := step(); err != nil {
+			return err
 		}
-		return nil
 	}
-	r.n++
-	// What an enumeration saw that came to nothing.
-	err = r.a.cat.update(func(tx *sql.Tx) error {
-		_, err := tx.Exec(`DELETE FROM seen; DELETE FROM progress`)
-		return err
-	})
-	return r.a.catalogError("begin a snapshot", err)
+	return nil
 }
 
-// recover brings packs and catalog to the last commit, whatever happened since.
-func (r *Run) recover() error {
+func (r *Run) removeSpools() error {
 	spools, err := filepath.Glob(r.a.path(spoolPattern))
 	if err != nil {
 		return err
@@ -44,6 +28,11 @@ func (r *Run) recover() error {
 			return fmt.Errorf("remove a leftover: %w", err)
 		}
 	}
+	return nil
+}
+
+// findPack opens the last pack if it goes on.
+func (r *Run) findPack() error {
 	packs, err := r.a.packRows()
 	if err != nil {
 		return err
@@ -86,4 +75,92 @@ func (a *Archive) checkUnknown(last int) error {
 		}
 	}
 	return nil
+}
+
+// resume finds out which snapshot this run writes.
+func (r *Run) resume() error {
+	var started string
+	var open bool
+	ok, err := r.a.cat.row(`SELECT n, started, record IS NULL FROM snapshot ORDER BY n DESC LIMIT 1`, nil, &r.n, &started, &open)
+	if err != nil {
+		return r.a.catalogError("find the last snapshot", err)
+	}
+	r.started = time.Now().UTC().Truncate(time.Second)
+	if ok && open {
+		r.resumed = true
+		if t, err := time.Parse(time.RFC3339, started); err == nil {
+			r.started = t
+		}
+		return nil
+	}
+	r.n++
+	// What an enumeration saw that came to nothing.
+	err = r.a.cat.update(func(tx *sql.Tx) error {
+		_, err := tx.Exec(`DELETE FROM seen; DELETE FROM progress`)
+		return err
+	})
+	return r.a.catalogError("begin a snapshot", err)
+}
+
+// adopt commits what an earlier run appended to the last pack and did not live
+// to commit: each member that follows the committed part, up to the first that
+// is not whole or that this snapshot's run would not have put there. That one
+// and all behind it are cut off. A snapshot's record is never adopted: whether
+// the snapshot is finished, the run that resumes it says.
+func (r *Run) adopt() error {
+	if r.pack == nil {
+		return nil
+	}
+	info, err := r.pack.f.Stat()
+	if err != nil {
+		return fmt.Errorf("look at %s: %w", r.pack.path, err)
+	}
+	file := &window{r: r.pack.f}
+	for r.pack.length < info.Size() {
+		f := readFrame(file, r.pack.n, r.pack.length, info.Size())
+		if ok, err := r.adoptMember(f); err != nil {
+			return err
+		} else if !ok {
+			break
+		}
+		if err := r.pack.adopt(file, f.length); err != nil {
+			return err
+		}
+		r.resumed = true
+		if r.pending.due() {
+			if err := r.commit(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.pack.reset(); err != nil {
+		return err
+	}
+	return r.commit()
+}
+
+// adoptMember makes a member's row pending, if it is one of this snapshot's.
+func (r *Run) adoptMember(f frame) (ok bool, err error) {
+	if f.err != nil || f.trailer {
+		return false, nil
+	}
+	m, _ := parseName(f.name)
+	switch m.kind {
+	case kindBlob:
+		r.pending.putBlob(m.hash, blobRow{size: f.size, place: f.place})
+		return true, nil
+	case kindObject:
+		row, err := parseRow(f)
+		if err != nil || row.snapshot != r.n {
+			return false, nil
+		}
+		if row.blob != "" {
+			if held, err := r.held(row.blob); err != nil || held == nil {
+				return false, err // its content comes before it
+			}
+		}
+		r.pending.putRow(row)
+		return true, nil
+	}
+	return false, nil
 }

@@ -41,6 +41,31 @@ func TestACatalogThatIsOlderThanThePacksDestroysNothing(t *testing.T) {
 	verifyClean(t, open(t, a.Dir()))
 }
 
+func TestACatalogFromEarlierInTheSamePackIsBroughtUpToDate(t *testing.T) {
+	a := create(t)
+	r := begin(t, a)
+	putEmail(t, r, 1)
+	must(t, r.Close())
+	must(t, a.Close())
+	old, err := os.ReadFile(a.path(catalogFile))
+	must(t, err)
+	a = open(t, a.Dir())
+	r = begin(t, a)
+	for n := 2; n < 1200; n++ { // more than one commit takes
+		putEmail(t, r, n)
+	}
+	must(t, r.Close())
+	want := logical(t, a)
+	must(t, a.Close())
+	must(t, os.WriteFile(a.path(catalogFile), old, 0o600))
+	a = open(t, a.Dir())
+	must(t, begin(t, a).Close())
+	if diff := cmp.Diff(want, logical(t, a)); diff != "" {
+		t.Error(diff)
+	}
+	verifyClean(t, a)
+}
+
 func TestADamagedCatalogSaysHowToBuildItAgain(t *testing.T) {
 	a, _ := small(t, 200)
 	must(t, a.Close())

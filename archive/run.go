@@ -34,9 +34,9 @@ type Run struct {
 }
 
 // Begin opens the next snapshot for writing, or goes on with the one that an
-// earlier run left open. It takes the writer's lock (*LockedError) and cuts
-// off what lies in the last pack past the last committed row. A snapshot of
-// which nothing was put leaves no trace.
+// earlier run left open. It takes the writer's lock (*LockedError), commits
+// what a killed run appended whole to the last pack, and cuts off the rest. A
+// snapshot of which nothing was put leaves no trace.
 func (a *Archive) Begin() (*Run, error) {
 	if a.readOnly {
 		return nil, fmt.Errorf("archive %s is on read-only media: copy it to where it can be written", a.dir)
@@ -49,9 +49,6 @@ func (a *Archive) Begin() (*Run, error) {
 	if l, err = a.shareCatalog(); err == nil {
 		r.locks = append(r.locks, l)
 		err = r.recover()
-	}
-	if err == nil {
-		err = r.resume()
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.unlock())

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +24,7 @@ type proxy struct {
 	mu      sync.Mutex
 	total   int
 	methods map[string]int // requests by kind and, inside API requests, calls by method
-	fetched map[string]int // downloads by blob id
+	asked   [][]string     // the blobs whose content each request asked for, in order
 	strike  *strike
 }
 
@@ -75,7 +76,7 @@ func (p *proxy) URL() string { return p.url }
 func (p *proxy) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.total, p.methods, p.fetched, p.strike = 0, map[string]int{}, map[string]int{}, nil
+	p.total, p.methods, p.asked, p.strike = 0, map[string]int{}, nil, nil
 }
 
 // arm prepares a strike; hit tells whether it came.
@@ -102,15 +103,12 @@ func (p *proxy) count(what string) int {
 	return p.methods[what]
 }
 
-// fetches is a copy of the downloads by blob id.
-func (p *proxy) fetches() map[string]int {
+// fetches are the blobs whose content each request asked for, in the order in
+// which the requests came.
+func (p *proxy) fetches() [][]string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := make(map[string]int, len(p.fetched))
-	for id, n := range p.fetched {
-		c[id] = n
-	}
-	return c
+	return slices.Clone(p.asked)
 }
 
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -142,11 +140,13 @@ func (p *proxy) note(r *http.Request) *strike {
 	defer p.mu.Unlock()
 	p.total++
 	p.methods[kind]++
+	var blobs []string
 	for _, c := range calls {
 		p.methods[c.method]++
-		for _, id := range c.blobs {
-			p.fetched[id]++
-		}
+		blobs = append(blobs, c.blobs...)
+	}
+	if len(blobs) > 0 {
+		p.asked = append(p.asked, blobs)
 	}
 	s := p.strike
 	if s == nil || s.hit {
