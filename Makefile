@@ -9,7 +9,7 @@ FUZZTIME  = 15s
 # Only root can start Cyrus; where it can, it must.
 ROOT := $(filter 0,$(shell id -u))
 
-.PHONY: build test check needs demo cross fuzz bench-memory
+.PHONY: build test check needs demo cross fuzz harness bench-memory
 
 build:
 	CGO_ENABLED=0 go build -o mailhaul ./cmd/mailhaul
@@ -40,6 +40,12 @@ fuzz:
 	@grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func / /' | while read -r file target; do \
 	  echo "$$target in $$file"; \
 	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null || exit 1; done
+
+# The whole way under random disturbances. On a failure run the line that it
+# prints; set CASES for more or fewer.
+CASES = 2000
+harness:
+	MAILHAUL_HARNESS_CASES=$(CASES) go test -timeout 90m -v -run TestTheWholeWay ./internal/harness
 
 bench-memory:
 	go run ./internal/bench/memory

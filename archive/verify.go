@@ -12,18 +12,21 @@ import (
 
 // VerifyReport is what Verify found.
 type VerifyReport struct {
-	Packs, Blobs, Objects, Snapshots int64
-	Bytes                            int64 // of packs read
-	Problems                         []Problem
+	Packs     int64     `json:"packs"`
+	Blobs     int64     `json:"blobs"`
+	Objects   int64     `json:"objects"` // records of them
+	Snapshots int64     `json:"snapshots"`
+	Bytes     int64     `json:"bytes"` // of packs read
+	Problems  []Problem `json:"problems,omitempty"`
 }
 
 // Problem is one thing that is wrong.
 type Problem struct {
-	Pack   int // 0 when it is not about one
-	Offset int64
-	Member string   // "blob/…"
-	Items  []string // the messages (or scripts) it costs, for a person
-	Reason string
+	Pack   int      `json:"pack,omitempty"` // 0 when it is not about one
+	Offset int64    `json:"offset"`
+	Member string   `json:"member,omitempty"` // "blob/…"
+	Items  []string `json:"items,omitempty"`  // the messages (or scripts) it costs, for a person
+	Reason string   `json:"reason"`
 }
 
 // verification is a Verify at work.

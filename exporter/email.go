@@ -53,7 +53,7 @@ type mail struct {
 
 // email exports all Emails and answers the state they are for.
 func (e *export) email(ctx context.Context) (string, error) {
-	m := &mail{export: e, stage: e.report.stage(account.Email.Name)}
+	m := &mail{export: e, stage: e.stage(account.Email.Name)}
 	m.take = e.taker(ctx, account.Email, m.stage)
 	defer m.take.close()
 	err := m.bringUpToDate(ctx)
@@ -116,6 +116,11 @@ func (m *mail) start(ctx context.Context) error {
 			return err
 		}
 	}
+	if known && !stale && !m.p.Listing {
+		if stale, err = m.lossy(); err != nil {
+			return err
+		}
+	}
 	if !known || stale {
 		return m.startListing(ctx)
 	}
@@ -124,15 +129,6 @@ func (m *mail) start(ctx context.Context) error {
 		return m.total(ctx)
 	}
 	return nil
-}
-
-// stale says whether the place is too old for the changes since to be believed.
-func (m *mail) stale(ctx context.Context) (bool, error) {
-	if time.Since(m.p.At) <= mostAge {
-		return false, nil
-	}
-	now, err := m.src.State(ctx, account.Email)
-	return m.p.Listing || now != m.p.State, err
 }
 
 // total learns how many Emails there are, for the bar.

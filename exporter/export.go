@@ -44,6 +44,8 @@ type export struct {
 	got     fetched
 	// touched: the archive has something of this snapshot.
 	touched bool
+	// quiet: what is listed is listed for a second time, its progress was shown.
+	quiet bool
 	// unread are ids of Emails that the source listed and did not hand out.
 	unread map[string]bool
 	// retried: what failed in earlier runs was tried again.
@@ -138,10 +140,13 @@ func (e *export) restore() error {
 // keep leaves no trace in the archive.
 func (e *export) save() error {
 	now := map[string]tallyRecord{}
-	for name, n := range e.tallies {
-		now[name] = n.record()
-		e.touched = e.touched || !now[name].nothing()
+	for _, t := range account.Types {
+		n := e.tallies[t.Name].record()
+		now[t.Name] = n
+		e.touched = e.touched || n.Changed+n.Gone > 0 || !failedBefore(n.Failed, e.lastOf(t).Failed)
 	}
+	// A blob that was lost is fetched again without a change to its object.
+	e.touched = e.touched || e.got.blobs.Load() > 0
 	if !e.touched {
 		return nil
 	}
@@ -181,6 +186,8 @@ func (e *export) everything(ctx context.Context) error {
 // settle lists the mailboxes again until they fit the messages.
 func (e *export) settle(ctx context.Context) error {
 	const most = 3
+	e.quiet = true
+	defer func() { e.quiet = false }()
 	for range most {
 		if e.types[account.Email.Name].Error != "" || e.types[account.Mailbox.Name].Error != "" {
 			return nil
@@ -237,7 +244,12 @@ func (e *export) finish() (*Result, error) {
 			res.Failed++
 		}
 	}
-	if !e.touched && e.last != nil && sameOutcome(rec, *e.last) {
+	if e.last != nil && sameOutcome(rec, *e.last) && (!e.touched || e.foundNothing(rec)) {
+		if e.touched {
+			if err := e.run.Discard(); err != nil {
+				return nil, err
+			}
+		}
 		res.Unchanged, res.Snapshot = true, *e.last
 		e.report.emit(progress.Event{Kind: progress.Note, Text: fmt.Sprintf("nothing has changed since snapshot %d of %s: no new one is written",
 			e.last.Snapshot, e.last.Finished.Local().Format("2006-01-02 15:04"))})
@@ -252,17 +264,4 @@ func (e *export) finish() (*Result, error) {
 	}
 	res.Snapshot = snapshots[len(snapshots)-1]
 	return res, nil
-}
-
-// sameOutcome says whether a snapshot in which nothing was put would tell
-// nothing that the last one does not tell: both went without a failure and
-// found the same types.
-func sameOutcome(now, last archive.SnapshotRecord) bool {
-	for name, r := range now.Types {
-		was := last.Types[name]
-		if r.Error != "" || was.Error != "" || len(r.Failed)+len(was.Failed) > 0 || r.Absent != was.Absent {
-			return false
-		}
-	}
-	return slices.Equal(now.Unknown, last.Unknown)
 }

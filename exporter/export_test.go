@@ -507,7 +507,7 @@ func TestABlobThatIsNotThere(t *testing.T) {
 		t.Errorf("record %+v, %v", rec, err)
 	}
 	// It is tried again by every run, and right as soon as it can be had.
-	if res := mustExport(t, s, ar); res.Failed != 1 || res.Unchanged {
+	if res := mustExport(t, s, ar); res.Failed != 1 || !res.Unchanged {
 		t.Errorf("second run %+v", res)
 	}
 	s.blobs["b-message 2"] = "message 2"

@@ -32,6 +32,8 @@ func (s *jmapSource) Origin() archive.Origin {
 
 func (s *jmapSource) Own() bool { return s.a.Own }
 
+func (s *jmapSource) shared() bool { return s.a.Group }
+
 func (s *jmapSource) Has(t account.Type) bool {
 	_, ok := s.a.Using(t)
 	return ok

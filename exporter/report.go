@@ -27,13 +27,16 @@ func (r *reporter) emit(e progress.Event) {
 type stage struct {
 	report             *reporter
 	name               string
+	quiet              bool // shown is what the first listing did
 	done, total, bytes atomic.Int64
 
 	mu   sync.Mutex
 	next time.Time
 }
 
-func (r *reporter) stage(name string) *stage { return &stage{report: r, name: name} }
+func (e *export) stage(name string) *stage {
+	return &stage{report: e.report, name: name, quiet: e.quiet}
+}
 
 func (s *stage) add(items, bytes int64) {
 	s.done.Add(items)
@@ -50,6 +53,9 @@ func (s *stage) add(items, bytes int64) {
 }
 
 func (s *stage) emit(k progress.Kind) {
+	if s.quiet {
+		return
+	}
 	s.report.emit(progress.Event{Kind: k, Stage: s.name,
 		Done: s.done.Load(), Total: s.total.Load(), Bytes: s.bytes.Load()})
 }

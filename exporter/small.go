@@ -30,7 +30,7 @@ func (e *export) small(ctx context.Context, t account.Type) (state string, err e
 		listed[o.ID()] = true
 		list[i] = e.ownOnly(t, o)
 	}
-	stage := e.report.stage(t.Name)
+	stage := e.stage(t.Name)
 	stage.total.Store(int64(len(list)))
 	k := e.taker(ctx, t, stage)
 	defer k.close()
@@ -90,11 +90,20 @@ func (e *export) ownOnly(t account.Type, o account.Object) account.Object {
 		}
 		e.unknown[name] = true
 		if prop == "isSubscribed" {
-			who := e.src.Origin().Name
-			e.report.emit(progress.Event{Kind: progress.Warning, Stage: t.Name, Item: "subscriptions",
-				Text:   fmt.Sprintf("subscriptions are kept per user: what an administrator reads are not those of %s, so they are left out", who),
-				Advice: fmt.Sprintf("export with %s's own sign-in to carry them", who)})
+			e.tellSubscriptions(t)
 		}
 	}
 	return o.Without(t.PerCaller...)
+}
+
+// tellSubscriptions says why subscriptions stay behind.
+func (e *export) tellSubscriptions(t account.Type) {
+	who := e.src.Origin().Name
+	text := fmt.Sprintf("each user has their own, and those of the one who signed in are not those of %s: they are left out", who)
+	advice := fmt.Sprintf("export with %s's own sign-in to carry them", who)
+	if g, ok := e.src.(sharer); ok && g.shared() {
+		text = fmt.Sprintf("each user has their own, and the shared mailbox %s has none: they are left out", who)
+		advice = "its members subscribe to its folders once more on the new server"
+	}
+	e.report.emit(progress.Event{Kind: progress.Warning, Stage: t.Name, Item: "subscriptions", Text: text, Advice: advice})
 }

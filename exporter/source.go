@@ -72,3 +72,7 @@ type blobBatcher interface {
 type faultTeller interface {
 	tellFaults(tell func(progress.Event))
 }
+
+// sharer is a source that may be a mailbox of several users, as whom nobody
+// signs in.
+type sharer interface{ shared() bool }

@@ -27,8 +27,6 @@ type tallyRecord struct {
 	Failed  []archive.Failure `json:"failed,omitempty"`
 }
 
-func (r tallyRecord) nothing() bool { return r.Changed+r.Gone == 0 && len(r.Failed) == 0 }
-
 func newTally(kept tallyRecord, earlier []archive.Failure) *tally {
 	n := &tally{changed: kept.Changed, gone: kept.Gone,
 		failed: map[string]archive.Failure{}, suspect: map[string]bool{}}

@@ -30,6 +30,8 @@ type item struct {
 	blobID   string // on the target, once uploaded
 	tries    int    // times it was refused for what may pass
 	keywords int    // how many of keywordSets were given up
+	detours  int    // times it went through the scratch account in vain
+	original string // its id there
 }
 
 // applied is what was asked for, which is less than the source has when the
@@ -114,6 +116,12 @@ func (r *run) batches(ctx context.Context, only map[string]archive.Entry, st *st
 			st.add(1, p.Size)
 			continue
 		}
+		switch {
+		case it.place.stray:
+			r.strays++
+		case it.place.unknown > 0:
+			r.partStrays++
+		}
 		if len(batch) > 0 && (len(batch) >= most || bytes+it.size > batchBytes) {
 			if err := take(batch); err != nil {
 				return err
@@ -147,19 +155,14 @@ func (r *run) prepare(ctx context.Context, p archive.PendingItem) (*item, error)
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case place.stray:
-		r.strays++
-	case place.unknown > 0:
-		r.partStrays++
-	}
 	return &item{id: p.SourceID, blob: p.Blob, size: p.Size, object: rec.Object, place: place}, nil
 }
 
-const adviceDamaged = "run `mailhaul verify` on the archive to see what else is damaged; export again while the old server is there"
+const adviceDamaged = "run `mailhaul archive reindex` on the archive, which leaves out what is damaged, then the export again while the old server is there, " +
+	"which fetches it anew, then the import"
 
-// deliver imports a batch. It returns when each of its messages is done or
-// failed, or with the error that ends the run; then messages are in flight and
+// deliver imports a batch. It returns when each of its messages is done, failed
+// or put aside, or with the error that ends the run; then messages are in flight and
 // the next run finds out about them. It answers how many were stored.
 func (r *run) deliver(ctx context.Context, items []*item) (stored int64, err error) {
 	for lost := 0; len(items) > 0; {
@@ -216,7 +219,7 @@ const mostLost = 3
 // afterError finds out what of a batch arrived although its call failed, and
 // yields the rest. lost reaching mostLost asks for the batch to be split.
 func (r *run) afterError(ctx context.Context, items []*item, cause error, lost *int) ([]*item, error) {
-	r.note("the answer to an import of %d messages is missing or an error (%v); looking at what arrived", len(items), cause)
+	r.note("the answer to an import of %s is missing or an error (%v); looking at what arrived", counted(int64(len(items)), "message", "messages"), cause)
 	missing, err := r.reconcile(ctx, items)
 	if err != nil || len(missing) == 0 {
 		return nil, err
@@ -267,5 +270,5 @@ func (r *run) full(it *item, said string) error {
 		return err
 	}
 	return &jmapclient.Error{Kind: jmapclient.OverQuota, Op: "Email/import", Account: r.to.Name,
-		Detail: fmt.Sprintf("the account is full (%s); %d messages, %s, are still to come", said, n, size(bytes))}
+		Detail: fmt.Sprintf("the account is full (%s); still to come: %s, %s", said, counted(n, "message", "messages"), size(bytes))}
 }

@@ -18,7 +18,8 @@
 // truth: without it an import finds by looking what an earlier one has done.
 //
 // An answer is believed only if it fits. Stalwart 0.5 to 0.8.1 answer "created"
-// with size 0 for a message that they drop; Cyrus answers alreadyExists and
+// with size 0 for a message that they drop: it is put aside, and comes in through
+// another account or over IMAP at the end. Cyrus answers alreadyExists and
 // means that mailboxes and keywords are to be merged. At the end everything that
 // was written is read back and put right.
 //

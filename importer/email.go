@@ -16,12 +16,17 @@ func (r *run) emails(ctx context.Context) error {
 	if err := r.refresh(ctx, true); err != nil {
 		return err
 	}
+	r.dropped = nil
 	released, err := r.relink(ctx)
 	if err != nil {
 		return err
 	}
+	if err := r.clearLeftovers(ctx); err != nil {
+		return err
+	}
 	if len(released) > 0 {
-		r.warn("%d messages that an earlier import put into the account are no longer there; they are sent again", len(released))
+		r.warn("%s again", counted(int64(len(released)), "message that an earlier import put into the account is no longer there; it is sent",
+			"messages that an earlier import put into the account are no longer there; they are sent"))
 	}
 	if err := r.followSource(ctx); err != nil {
 		return err
@@ -41,6 +46,9 @@ func (r *run) emails(ctx context.Context) error {
 	if err := r.readBack(ctx); err != nil {
 		return err
 	}
+	if err := r.removeAppendBox(ctx); err != nil {
+		return err
+	}
 	_, _, err = r.tally()
 	return err
 }
@@ -48,8 +56,8 @@ func (r *run) emails(ctx context.Context) error {
 // tellSwallowed says which messages have no copy of their own.
 func (r *run) tellSwallowed() {
 	if r.swallowed > 0 {
-		r.warn("the server keeps identical messages of an account once: %d messages are there, but as one with another copy in the same mailbox, "+
-			"or under its received date", r.swallowed)
+		r.warn("the server keeps identical messages of an account once: %s there, but as one with another copy in the same mailbox, "+
+			"or under its received date", counted(r.swallowed, "message is", "messages are"))
 	}
 }
 
@@ -57,10 +65,11 @@ func (r *run) tellSwallowed() {
 // does not hold their mailboxes.
 func (r *run) tellStrays() {
 	if r.strays > 0 {
-		r.warn("%d messages belong to no mailbox that could be restored; they are in the mailbox %s", r.strays, r.boxes.targetPath(r.boxes.recovered))
+		r.warn("%s in the mailbox %s", counted(r.strays, "message belongs to no mailbox that could be restored; it is",
+			"messages belong to no mailbox that could be restored; they are"), r.boxes.targetPath(r.boxes.recovered))
 	}
 	if r.partStrays > 0 {
-		r.warn("%d messages belonged to further mailboxes that could not be restored", r.partStrays)
+		r.warn("%s belonged to further mailboxes that could not be restored", counted(r.partStrays, "message", "messages"))
 	}
 }
 
@@ -83,7 +92,7 @@ func (r *run) sendAll(ctx context.Context, items, bytes int64) error {
 	if err := r.nameOversized(ctx); err != nil {
 		return err
 	}
-	sent, err := r.send(ctx, nil, items, bytes)
+	sent, err := r.sendEach(ctx, nil, items, bytes)
 	r.tellStrays()
 	r.tellSwallowed()
 	if err != nil {
@@ -101,12 +110,23 @@ func (r *run) sendAll(ctx context.Context, items, bytes int64) error {
 		if round > 0 {
 			return r.giveUp(lost)
 		}
-		r.warn("%d messages that the server said it stored are not in the account; they are sent once more", len(lost))
-		if sent, err = r.send(ctx, lost, int64(len(lost)), 0); err != nil {
+		r.warn("%s once more", counted(int64(len(lost)), "message that the server said it stored is not in the account; it is sent",
+			"messages that the server said it stored are not in the account; they are sent"))
+		if sent, err = r.sendEach(ctx, lost, int64(len(lost)), 0); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sendEach is send, and then the other way for what the server dropped.
+func (r *run) sendEach(ctx context.Context, only map[string]archive.Entry, items, bytes int64) (int64, error) {
+	sent, err := r.send(ctx, only, items, bytes)
+	if err != nil {
+		return sent, err
+	}
+	brought, err := r.bringDropped(ctx)
+	return sent + brought, err
 }
 
 // nameOversized fails what the server will not take, before anything is sent:

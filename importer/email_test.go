@@ -103,7 +103,8 @@ func TestAWrongSizeIsNotBelieved(t *testing.T) {
 		snapshot(t, ar, onlyInbox(ls))
 		res := s.imports(ar, Options{})
 		emailCounts(t, res, Counts{Total: 3, Created: 2, Failed: 1})
-		if len(res.Failures) != 1 || !strings.Contains(res.Failures[0].Item, "m1@example.org") || !strings.Contains(res.Failures[0].Advice, "Message-ID") {
+		if len(res.Failures) != 1 || !strings.Contains(res.Failures[0].Item, "m1@example.org") ||
+			!strings.Contains(res.Failures[0].Reason, "Message-ID") || !strings.Contains(res.Failures[0].Advice, "administrator") {
 			t.Errorf("failures: %+v", res.Failures)
 		}
 		// It stays failed, and is tried again.
@@ -131,7 +132,7 @@ func TestACopyThatTheServerSwallowsIsReported(t *testing.T) {
 	b.id = "twin"
 	snapshot(t, ar, onlyInbox([]letter{a, b}))
 	res := s.imports(ar, Options{})
-	if len(res.Warnings) != 1 || !strings.Contains(res.Warnings[0], "1 messages") || !strings.Contains(res.Warnings[0], "identical") {
+	if len(res.Warnings) != 1 || !strings.Contains(res.Warnings[0], "1 message") || !strings.Contains(res.Warnings[0], "identical") {
 		t.Errorf("warnings: %q", res.Warnings)
 	}
 	rep, err := Verify(context.Background(), ar, s.account(), VerifyOptions{})

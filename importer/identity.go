@@ -134,6 +134,11 @@ func sameAddress(a, b account.Object) bool {
 	return strings.EqualFold(a.Text("email"), b.Text("email"))
 }
 
+// identityName names an identity for a person.
+func identityName(o account.Object) string {
+	return strings.TrimSpace(o.Text("name") + " <" + o.Text("email") + ">")
+}
+
 // untouched says whether an identity is as a server makes it.
 func untouched(o account.Object) bool {
 	return len(changed(account.Object{}, o, "replyTo", "bcc", "textSignature", "htmlSignature")) == 0
@@ -141,7 +146,7 @@ func untouched(o account.Object) bool {
 
 func (r *run) identityDone(m *identityMatch, key string, set jmapclient.SetArgs, res *jmapclient.SetResult) error {
 	o := m.rec.Object
-	name := o.Text("name") + " <" + o.Text("email") + ">"
+	name := identityName(o)
 	if m.target == nil {
 		made, ok := res.Created[key]
 		if !ok {
@@ -174,7 +179,7 @@ func (r *run) identitiesRefused(list []*identityMatch, cause error) error {
 			continue
 		}
 		o := m.rec.Object
-		r.fail(account.Identity, o.ID(), o.Text("name")+" <"+o.Text("email")+">", cause.Error(), "set it up by hand, or in the mail program")
+		r.fail(account.Identity, o.ID(), identityName(o), cause.Error(), "set it up by hand, or in the mail program")
 	}
 	return nil
 }

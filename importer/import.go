@@ -15,9 +15,10 @@ import (
 
 // Options for an import.
 type Options struct {
-	At     int  // snapshot; 0 the newest finished, negative: also what an unfinished export holds
-	DryRun bool // change nothing, report the plan
-	Delete bool // remove from the target what is gone from the source and was imported earlier
+	At     int   // snapshot; 0 the newest finished, negative: also what an unfinished export holds
+	DryRun bool  // change nothing, report the plan
+	Delete bool  // remove from the target what is gone from the source and was imported earlier
+	IMAP   *IMAP // also append over IMAP what the server's Email/import drops; nil: don't
 	Events progress.Func
 }
 
@@ -41,6 +42,8 @@ type run struct {
 	// although they are a copy in the same mailbox or have another date.
 	swallowed int64
 	oneByOne  atomic.Bool // blobs do not go up many in one call
+	// dropped are messages that the server said it stored, and did not.
+	dropped []archive.PendingItem
 
 	mu  sync.Mutex // guards res
 	res *Result
@@ -57,7 +60,7 @@ func Import(ctx context.Context, ar *archive.Archive, target *jmapclient.Account
 	}
 	if target.ReadOnly {
 		return nil, &jmapclient.Error{Kind: jmapclient.Forbidden, Op: "import", Account: target.Name,
-			Detail: "the account is read-only for the signed-in user; sign in as its owner or as an administrator"}
+			Detail: "the account is read-only for the signed-in user"}
 	}
 	if o.DryRun {
 		err = r.plan(ctx)
@@ -209,12 +212,21 @@ func (r *run) tellGaps() {
 		case rec.Error != "":
 			r.warn("the export of the %s had failed (%s): the archive may not hold them all", plural[t.Name], rec.Error)
 		case len(rec.Failed) > 0:
-			r.warn("%d %s could not be exported and are not in the archive as a whole", len(rec.Failed), plural[t.Name])
+			r.warn("%s could not be exported as a whole", countedType(int64(len(rec.Failed)), t))
 		}
 	}
 }
 
-// plural is what a person calls a type's objects.
+// singular and plural are what a person calls a type's objects.
+var singular = map[string]string{
+	account.Mailbox.Name:          "mailbox",
+	account.Email.Name:            "message",
+	account.Identity.Name:         "identity",
+	account.SieveScript.Name:      "Sieve script",
+	account.VacationResponse.Name: "vacation response",
+}
+
+// plural: see singular.
 var plural = map[string]string{
 	account.Mailbox.Name:          "mailboxes",
 	account.Email.Name:            "messages",

@@ -234,7 +234,7 @@ func (r *run) tellSubscriptions() {
 		}
 	}
 	if n > 0 {
-		r.warn("%d subscribed mailboxes could not be subscribed: subscriptions are kept per user; "+
-			"run the import again signed in as %s to set them", n, r.to.Name)
+		r.warn("%s not subscribed: subscriptions are kept per user; run the import again signed in as %s to set them",
+			counted(int64(n), "subscribed mailbox is", "subscribed mailboxes are"), r.to.Name)
 	}
 }

@@ -2,7 +2,6 @@ package importer
 
 import (
 	"context"
-	"fmt"
 	"testing"
 
 	"mailhaul/account"
@@ -20,7 +19,7 @@ func TestAMoveToEveryServer(t *testing.T) {
 				ls := mails(120)
 				ls[3].boxes, ls[4].boxes = []string{"p", "inbox"}, []string{"deep"}
 				ls[5].keywords = []string{"$flagged", "a<b&c", "ä"}
-				if p.Name == "" {
+				if name == "strict" {
 					ls[5].keywords = []string{"$flagged", "work"}
 				}
 				ls[6].raw = "X-Spam-Status: Yes\r\n" + ls[6].raw
@@ -46,7 +45,7 @@ func TestAMoveToEveryServer(t *testing.T) {
 					}
 				}
 				if t.Failed() {
-					fmt.Println(res.Mapped, res.Warnings)
+					t.Log(res.Mapped, res.Warnings)
 				}
 			})
 		}

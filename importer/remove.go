@@ -24,7 +24,8 @@ func (r *run) followRemovals(ctx context.Context) error {
 		return nil
 	}
 	if !r.o.Delete {
-		r.note("%d messages that were imported earlier are gone from the source; they stay (--delete removes them)", len(gone))
+		r.note("%s (--delete removes that)", counted(int64(len(gone)), "message that was imported earlier is gone from the source; it stays",
+			"messages that were imported earlier are gone from the source; they stay"))
 		return nil
 	}
 	shared, err := r.sharedTargets(gone)

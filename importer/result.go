@@ -91,13 +91,14 @@ func (r *run) warn(format string, args ...any) {
 	r.o.Events.Emit(progress.Event{Kind: progress.Warning, Account: r.to.Name, Text: text})
 }
 
-// mappedTo reports something that goes by another name on the target.
+// mappedTo reports a mailbox that goes by another name on the target. It is a
+// note while the run goes on; the report lists them all.
 func (r *run) mappedTo(from, to, why string) {
 	text := fmt.Sprintf("%s → %s (%s)", from, to, why)
 	r.mu.Lock()
 	r.res.Mapped = append(r.res.Mapped, text)
 	r.mu.Unlock()
-	r.o.Events.Emit(progress.Event{Kind: progress.Warning, Account: r.to.Name, Stage: account.Mailbox.Name, Text: text})
+	r.o.Events.Emit(progress.Event{Kind: progress.Note, Account: r.to.Name, Stage: account.Mailbox.Name, Text: "mailbox " + text})
 }
 
 func (r *run) note(format string, args ...any) {
@@ -135,4 +136,17 @@ func (s *stage) finish() {
 	defer s.mu.Unlock()
 	s.e.Kind = progress.Finished
 	s.emit.Emit(s.e)
+}
+
+// counted words a number of things: "1 message", "2 messages".
+func counted(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// countedType is counted for a type's objects.
+func countedType(n int64, t account.Type) string {
+	return counted(n, singular[t.Name], plural[t.Name])
 }

@@ -2,7 +2,6 @@ package importer
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"mailhaul/account"
@@ -71,6 +70,10 @@ func (r *run) settle(ctx context.Context, items []*item, res *jmapclient.ImportR
 // judge reads what the answer says of one message.
 func (r *run) judge(out *outcome, it *item, key string, res *jmapclient.ImportResult) error {
 	if got, ok := res.Created[key]; ok {
+		if got.Size == 0 && it.size > 0 {
+			r.putAside(it)
+			return nil
+		}
 		if got.Size != it.size || got.ID == "" {
 			out.doubtful = append(out.doubtful, it)
 			return nil
@@ -130,8 +133,8 @@ var refusals = map[string]string{
 	"accountReadOnly":   "sign in as a user who may write to the account",
 }
 
-// settleDoubts looks for messages whose answer does not fit. Some servers say
-// "created" with size 0 for what they drop; some count wrongly.
+// settleDoubts looks for messages whose answer does not fit: some servers count
+// wrongly.
 func (r *run) settleDoubts(ctx context.Context, items []*item) (stored int64, err error) {
 	if len(items) == 0 {
 		return 0, nil
@@ -142,8 +145,7 @@ func (r *run) settleDoubts(ctx context.Context, items []*item) (stored int64, er
 	}
 	for _, it := range missing {
 		if err := r.failEmail(it.object, it.blob, "the server said it stored the message, with another size than it has, and it is not in the account",
-			fmt.Sprintf("the server keeps only one message of a Message-ID (Stalwart 0.5 to 0.8.1 do) and has one with %v: upgrade it and run the import again; the message stays in the archive",
-				it.object.Strings("messageId"))); err != nil {
+			"run the import again; if it stays, look at the server's log"); err != nil {
 			return 0, err
 		}
 	}

@@ -116,7 +116,7 @@ func (r *run) scriptBlob(ctx context.Context, rec archive.Record) (string, error
 	}
 	var up *jmapclient.Uploaded
 	if err == nil {
-		up, err = r.sendBlob(ctx, "application/sieve", rec.Blob, size)
+		up, err = r.sendBlob(ctx, r.to, "application/sieve", rec.Blob, size)
 	}
 	if err == nil {
 		r.count(account.SieveScript, func(c *Counts) { c.Bytes += size })

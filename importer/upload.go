@@ -58,7 +58,7 @@ func (r *run) uploadParcel(ctx context.Context, items []*item) (err error) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		up, err := r.sendBlob(ctx, "message/rfc822", it.blob, it.size)
+		up, err := r.sendBlob(ctx, r.to, "message/rfc822", it.blob, it.size)
 		if err == nil {
 			it.blobID = up.BlobID
 		} else if err := r.uploadFailed(it, err); err != nil {
@@ -73,15 +73,15 @@ func (r *run) uploadParcel(ctx context.Context, items []*item) (err error) {
 	return nil
 }
 
-// sendBlob uploads a blob of the archive.
-func (r *run) sendBlob(ctx context.Context, contentType string, blob archive.Hash, size int64) (*jmapclient.Uploaded, error) {
+// sendBlob uploads a blob of the archive into an account.
+func (r *run) sendBlob(ctx context.Context, to *jmapclient.Account, contentType string, blob archive.Hash, size int64) (*jmapclient.Uploaded, error) {
 	src := &blobSource{ar: r.ar, blob: blob}
 	if size <= smallBlob {
 		if err := src.hold(); err != nil {
 			return nil, err
 		}
 	}
-	up, err := r.to.Upload(ctx, contentType, size, src.open)
+	up, err := to.Upload(ctx, contentType, size, src.open)
 	if src.err != nil {
 		return nil, src.err // the archive's fault, whatever the transfer made of it
 	}

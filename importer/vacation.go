@@ -45,6 +45,14 @@ func (r *run) vacation(ctx context.Context) error {
 	}
 	st := r.stage(account.VacationResponse.Name, 1, 0)
 	defer st.finish()
+	if err := r.restoreVacation(ctx, o); err != nil {
+		return err
+	}
+	st.add(1, 0)
+	return nil
+}
+
+func (r *run) restoreVacation(ctx context.Context, o account.Object) error {
 	rec := archive.Record{Object: o}
 	e, known, err := r.before(account.VacationResponse, o.ID())
 	if err != nil {

@@ -23,18 +23,25 @@ type VerifyReport struct {
 	Snapshot  int            `json:"snapshot"`
 	Mailboxes []MailboxTally `json:"mailboxes"`
 	// Bytes checked: by the server's digest, by download, by size alone.
-	ByDigest, ByDownload, BySize int64
+	ByDigest   int64 `json:"byDigest"`
+	ByDownload int64 `json:"byDownload"`
+	BySize     int64 `json:"bySize"`
 	// Differences name at most 10 000 items; Types counts them all, as Failed.
-	Differences []Difference `json:"differences,omitempty"`
-	Extra       int64        `json:"extra"` // messages on the server beyond the archive's
-	Types       map[string]Counts
+	Differences []Difference      `json:"differences,omitempty"`
+	Extra       int64             `json:"extra"` // messages on the server beyond the archive's
+	Types       map[string]Counts `json:"types"`
 }
 
 // MailboxTally is a row of verify's table.
 type MailboxTally struct {
-	Path, Target             string
-	Archive, Server, Matched int64
-	Missing, Differ, Extra   int64
+	Path    string `json:"path"`   // in the archive, "" for one that only the server has
+	Target  string `json:"target"` // on the server
+	Archive int64  `json:"archive"`
+	Server  int64  `json:"server"`
+	Matched int64  `json:"matched"`
+	Missing int64  `json:"missing"`
+	Differ  int64  `json:"differ"`
+	Extra   int64  `json:"extra"`
 }
 
 // Difference is one thing that is not on the server as it is in the archive.

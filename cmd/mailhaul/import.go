@@ -17,7 +17,7 @@ import (
 
 func (a *app) importCommand() *cobra.Command {
 	var o importer.Options
-	var at string
+	var at, imapURL string
 	var incomplete bool
 	cmd := &cobra.Command{
 		Use:   "account ACCOUNT ARCHIVE",
@@ -27,13 +27,18 @@ server. ARCHIVE may also be a directory that the old command-line tool exported.
 
 What is there already is recognised and not sent again. Given again after a later
 export, the command carries over what changed since: new messages, flags,
-folders, and with --delete also removals.`,
+folders, and with --delete also removals.
+
+Stalwart 0.5 to 0.8.1 drop a message whose Message-ID the account has already. An
+administrator's import brings such a message in through the administrator's own
+account; a user's own import appends it over IMAP, when --imap-url says where.`,
 		Args: takes(2, 2, "ACCOUNT and ARCHIVE"),
 	}
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "change nothing, say what would be done")
 	cmd.Flags().BoolVar(&o.Delete, "delete", false, "remove what an earlier import put there and the source no longer has")
 	cmd.Flags().StringVar(&at, "at", "", "restore an older `snapshot`: its number or a date")
 	cmd.Flags().BoolVar(&incomplete, "incomplete", false, "restore what an unfinished export holds")
+	cmd.Flags().StringVar(&imapURL, "imap-url", "", "the user's mail over IMAP, `imaps://host[:port]`, for messages that the server drops when they are imported")
 	cmd.RunE = a.does(func(ctx context.Context, cmd *cobra.Command, args []string) (*report, error) {
 		a.resumes = !o.DryRun
 		if incomplete && at != "" {
@@ -52,11 +57,12 @@ folders, and with --delete also removals.`,
 				return nil, err
 			}
 		}
-		client, err := a.dial(ctx, cmd)
+		client, door, err := a.dialWithIMAP(ctx, cmd, imapURL)
 		if err != nil {
 			return nil, err
 		}
 		defer client.Close()
+		o.IMAP = door
 		done, err := a.restore(ctx, ar, client, args[0], o)
 		if done == nil {
 			return nil, err
@@ -84,6 +90,10 @@ func (a *app) restore(ctx context.Context, ar *opened, client *jmapclient.Client
 	acc, err := client.Account(ctx, who)
 	if err != nil {
 		return nil, err
+	}
+	if o.IMAP != nil && !acc.Own {
+		return nil, fmt.Errorf("--imap-url is for an account that is the signed-in user's own, and %s is not: leave it out, "+
+			"or sign in as %[1]s (as administrator it is not needed)", acc.Name)
 	}
 	a.tellWho(client, acc)
 	a.tellOrigin(ar, acc)

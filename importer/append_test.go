@@ -1,0 +1,196 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapserver"
+
+	"mailhaul/jmapclient"
+	"mailhaul/jmapclient/jmaptest"
+)
+
+// imapDoor is an IMAP server as a second door into a jmaptest server: as much
+// of one as it takes to append.
+type imapDoor struct {
+	s        *jmaptest.Server
+	empty    bool // shows no mailboxes: another account
+	mu       sync.Mutex
+	appended int
+	arrived  func(n int)    // told of each message, nil: nobody is
+	breaks   map[int]string // after the nth message, from 1: "stored", "not stored", "refused"
+
+}
+
+type imapSession struct {
+	imapserver.Session // what is not needed
+	door               *imapDoor
+	conn               *imapserver.Conn
+	login              string
+}
+
+// openIMAP listens for alice.
+func openIMAP(t *testing.T, d *imapDoor) *IMAP {
+	t.Helper()
+	srv := imapserver.New(&imapserver.Options{
+		NewSession: func(c *imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
+			return &imapSession{door: d, conn: c}, &imapserver.GreetingData{}, nil
+		},
+		InsecureAuth: true,
+		Logger:       log.New(io.Discard, "", 0),
+	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	go srv.Serve(l)
+	t.Cleanup(func() { srv.Close() })
+	return &IMAP{Addr: l.Addr().String(), Auth: jmapclient.Auth{Username: "alice", Password: "pw"}}
+}
+
+func (s *imapSession) Close() error { return nil }
+
+func (s *imapSession) Login(user, password string) error {
+	if user != "alice" || password != "pw" {
+		return imapserver.ErrAuthFailed
+	}
+	s.login = user
+	return nil
+}
+
+func (s *imapSession) List(w *imapserver.ListWriter, _ string, patterns []string, _ *imap.ListOptions) error {
+	for _, m := range s.door.s.Mailboxes(s.login) {
+		if slices.Contains(patterns, m.Path) && !s.door.empty {
+			if err := w.WriteList(&imap.ListData{Mailbox: m.Path, Delim: '/'}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *imapSession) Poll(*imapserver.UpdateWriter, bool) error { return nil }
+
+func (s *imapSession) Append(box string, r imap.LiteralReader, o *imap.AppendOptions) (*imap.AppendData, error) {
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	d := s.door
+	d.mu.Lock()
+	d.appended++
+	n := d.appended
+	d.mu.Unlock()
+	how := d.breaks[n]
+	var keywords []string
+	for _, f := range o.Flags {
+		keywords = append(keywords, "$"+strings.ToLower(strings.TrimPrefix(string(f), `\`)))
+	}
+	if how == "refused" {
+		return nil, &imap.Error{Type: imap.StatusResponseTypeNo, Text: "not today"}
+	}
+	if how != "not stored" {
+		d.s.Deliver(s.login, jmaptest.Message{Mailboxes: []string{box}, Keywords: keywords, ReceivedAt: o.Time, Raw: raw})
+	}
+	if d.arrived != nil {
+		d.arrived(n)
+	}
+	if how != "" {
+		s.conn.NetConn().Close()
+		return nil, errors.New("the connection is gone")
+	}
+	return &imap.AppendData{}, nil
+}
+
+func TestAUserBringsInOverIMAPWhatTheServerDrops(t *testing.T) {
+	for name, breaks := range map[string]map[int]string{
+		"all goes well":         nil,
+		"answers lost":          {1: "stored", 30: "stored", 60: "stored"},
+		"messages lost":         {1: "not stored", 2: "not stored", 40: "not stored"},
+		"one refused at first":  {7: "refused"},
+		"one refused then lost": {7: "refused", 61: "stored"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, ar := newTarget(t, jmaptest.Stalwart07), newArchive(t)
+			d := &imapDoor{s: s.Server, breaks: breaks}
+			ls := repeated()
+			snapshot(t, ar, contents{folders: inboxAndProject, letters: ls})
+			before := len(s.Mailboxes("alice"))
+			res := s.imports(ar, Options{IMAP: openIMAP(t, d)})
+			same(t, "failures", res.Failures, []Failure(nil))
+			same(t, "messages", s.holds(), wants(ls, inboxAndProjects))
+			if n := len(s.Mailboxes("alice")); n != before+1 {
+				t.Errorf("%d mailboxes, want %d: %+v", n, before+1, s.Mailboxes("alice"))
+			}
+			if !slices.ContainsFunc(res.Warnings, func(w string) bool { return strings.HasPrefix(w, "60 messages share a Message-ID") }) {
+				t.Errorf("the warnings do not count them: %q", res.Warnings)
+			}
+			emailCounts(t, s.imports(ar, Options{}), Counts{Total: 200, Present: 200})
+		})
+	}
+}
+
+// TestAnInterruptedAppendIsFoundByTheNextImport stops the import while it
+// appends; the next one, with or without IMAP, doubles nothing.
+func TestAnInterruptedAppendIsFoundByTheNextImport(t *testing.T) {
+	for n := 1; n <= 3; n++ {
+		s, ar := newTarget(t, jmaptest.Stalwart07), newArchive(t)
+		ls := fewRepeated()
+		snapshot(t, ar, contents{folders: inboxAndProject, letters: ls})
+		before := len(s.Mailboxes("alice"))
+		ctx, cancel := context.WithCancel(context.Background())
+		o := openIMAP(t, &imapDoor{s: s.Server, arrived: func(i int) {
+			if i == n {
+				cancel()
+			}
+		}})
+		_, err := Import(ctx, ar, s.account(), Options{IMAP: o})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("interrupted: %v", err)
+		}
+		res := s.imports(ar, Options{IMAP: o})
+		same(t, "failures", res.Failures, []Failure(nil))
+		same(t, fmt.Sprintf("messages after %d", n), s.holds(), wants(ls, inboxAndProjects))
+		if got := len(s.Mailboxes("alice")); got != before+1 {
+			t.Errorf("%d mailboxes, want %d", got, before+1)
+		}
+	}
+}
+
+func TestIMAPThatCantBeUsedIsSaid(t *testing.T) {
+	for name, tc := range map[string]struct {
+		door   *imapDoor
+		change func(*IMAP)
+		says   string
+	}{
+		"another account":  {&imapDoor{empty: true}, func(*IMAP) {}, "another account"},
+		"a wrong password": {&imapDoor{}, func(o *IMAP) { o.Auth.Password = "no" }, "refused the sign-in"},
+		"nobody listens":   {&imapDoor{}, func(o *IMAP) { o.Addr = "127.0.0.1:1" }, "127.0.0.1:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, ar := newTarget(t, jmaptest.Stalwart07), newArchive(t)
+			snapshot(t, ar, contents{folders: inboxAndProject, letters: fewRepeated()})
+			tc.door.s = s.Server
+			o := openIMAP(t, tc.door)
+			tc.change(o)
+			before := len(s.Mailboxes("alice"))
+			res := s.imports(ar, Options{IMAP: o})
+			emailCounts(t, res, Counts{Total: 8, Created: 5, Failed: 3})
+			for _, f := range res.Failures {
+				if !strings.Contains(f.Reason, tc.says) || !strings.Contains(f.Item, "m0@example.org") || !strings.Contains(f.Advice, "--imap-url") {
+					t.Errorf("%+v", f)
+				}
+			}
+			if tc.door.appended != 0 || len(s.Mailboxes("alice")) != before+1 {
+				t.Errorf("%d appended, mailboxes %+v", tc.door.appended, s.Mailboxes("alice"))
+			}
+		})
+	}
+}

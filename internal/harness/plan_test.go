@@ -1,0 +1,186 @@
+package harness
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"mailhaul/jmapclient/jmaptest"
+)
+
+// plan is a case.
+type plan struct {
+	Source, Target string
+	ExportsAs      string // "alice" or "admin"
+	ImportsAs      string
+	Workers        int
+	Mail           []deed // before all
+	Export         [2][]disturbance
+	Import         [2][]disturbance
+	Between        [2][]deed // between the exports, between the imports
+}
+
+// disturbance is a run that is disturbed.
+type disturbance struct {
+	Troubles  map[int]trouble // by number of the request, from 1
+	End       end
+	EndAt     int
+	EndServed bool // at the answer of that request, else ahead of it
+	MeddleAt  int  // the request at which Deed happens to the account; exports only
+	Deed      deed
+}
+
+// deed is something that the account's owner does, or that happens to it.
+type deed struct {
+	Do       string // "deliver", "move", "flag", "destroy", "reuse", "forget"
+	Which    int    // of the messages there are, modulo their number
+	Boxes    []string
+	Keywords []string
+	Second   int
+	Raw      string
+}
+
+// paths are mailboxes of a source. Those without a role are made on the way.
+var paths = []string{"Inbox", "Drafts", "Projects", "Projects/2024", "Projects/Größe", `a\/b`, "Deep/er/and/deeper", "Sent"}
+
+var words = []string{"$seen", "$flagged", "$answered", "$draft", "$forwarded", "work", "a/b", "ä"}
+
+// datesVary lets messages of the same bytes have different received dates. Not
+// yet: when one goes and another of its bytes comes between two imports, the
+// import takes them for one message, which keeps the date of the first.
+const datesVary = false
+
+// oddWords lets messages have keywords that the target refuses. Not yet: an
+// import tries a new message again without them, but not a change to one that
+// is there (a later flag or move, one found after a lost answer, one that
+// alreadyExists), which fails as a whole.
+const oddWords = false
+
+func drawDeed(t *rapid.T, kinds ...string) deed {
+	d := deed{Do: rapid.SampledFrom(kinds).Draw(t, "do"), Which: rapid.IntRange(0, 30).Draw(t, "which")}
+	if d.Do == "destroy" || d.Do == "forget" {
+		return d
+	}
+	d.Boxes = rapid.SliceOfNDistinct(rapid.SampledFrom(paths), 1, 2, rapid.ID[string]).Draw(t, "boxes")
+	d.Keywords = rapid.SliceOfNDistinct(rapid.SampledFrom(words), 0, 3, rapid.ID[string]).Draw(t, "keywords")
+	if d.Do == "move" || d.Do == "flag" {
+		return d
+	}
+	d.Second = rapid.IntRange(0, 5).Draw(t, "second")
+	d.Raw = drawRaw(t)
+	if !datesVary {
+		d.Raw = fmt.Sprintf("X-Second: %d\r\n", d.Second) + d.Raw
+	}
+	return d
+}
+
+// drawRaw makes messages that are often equal, and often equal but for what is
+// not in the key by which they are recognised.
+func drawRaw(t *rapid.T) string {
+	var b strings.Builder
+	if rapid.IntRange(0, 9).Draw(t, "spam") == 9 {
+		b.WriteString("X-Spam-Status: Yes\r\n")
+	}
+	fmt.Fprintf(&b, "From: a@example.org\r\nSubject: %s\r\n", rapid.SampledFrom([]string{"one", "two", "\xe4"}).Draw(t, "subject"))
+	if id := rapid.IntRange(0, 12).Draw(t, "id"); id > 2 {
+		fmt.Fprintf(&b, "Message-ID: <%d@x>\r\n", id)
+	}
+	if ref := rapid.IntRange(0, 20).Draw(t, "ref"); ref > 15 {
+		fmt.Fprintf(&b, "References: <%d@x>\r\n", ref-13)
+	}
+	b.WriteString("\r\n")
+	body := rapid.SampledFrom([]string{"", "hello", "HELLO", "long"}).Draw(t, "body")
+	if body == "long" { // too large for a batch
+		body = strings.Repeat("long ", 20_000)
+	}
+	b.WriteString(body)
+	return b.String()
+}
+
+func drawDeeds(t *rapid.T, most int, kinds ...string) []deed {
+	var list []deed
+	for range rapid.IntRange(0, most).Draw(t, "deeds") {
+		list = append(list, drawDeed(t, kinds...))
+	}
+	return list
+}
+
+var allDeeds = []string{"deliver", "move", "flag", "destroy", "reuse", "forget"}
+
+func drawDisturbances(t *rapid.T, meddle bool) []disturbance {
+	var list []disturbance
+	for range rapid.IntRange(0, 3).Draw(t, "disturbed runs") {
+		d := disturbance{Troubles: map[int]trouble{}, End: rapid.SampledFrom([]end{goesOn, cancelled, killed}).Draw(t, "end")}
+		for range rapid.IntRange(0, 4).Draw(t, "troubles") {
+			d.Troubles[rapid.IntRange(1, 30).Draw(t, "at")] = rapid.SampledFrom(troubles).Draw(t, "trouble")
+		}
+		if d.End != goesOn {
+			d.EndAt = rapid.IntRange(1, 25).Draw(t, "end at")
+			d.EndServed = rapid.Bool().Draw(t, "served")
+		}
+		if meddle && rapid.Bool().Draw(t, "meddle") {
+			d.MeddleAt = rapid.IntRange(1, 30).Draw(t, "meddle at")
+			d.Deed = drawDeed(t, allDeeds...)
+		}
+		list = append(list, d)
+	}
+	return list
+}
+
+func drawPlan(t *rapid.T) plan {
+	var names []string
+	for _, p := range jmaptest.Profiles {
+		names = append(names, nameOf(p))
+	}
+	profile, who := rapid.SampledFrom(names), rapid.SampledFrom([]string{"alice", "admin"})
+	p := plan{
+		Source: profile.Draw(t, "source"), Target: profile.Draw(t, "target"),
+		ExportsAs: who.Draw(t, "exports as"), ImportsAs: who.Draw(t, "imports as"),
+		Workers: rapid.SampledFrom([]int{1, 4}).Draw(t, "workers"),
+		Mail:    drawDeeds(t, 25, "deliver"),
+	}
+	for i := range 2 {
+		p.Export[i] = drawDisturbances(t, true)
+		p.Import[i] = drawDisturbances(t, false)
+		p.Between[i] = drawDeeds(t, 6, allDeeds...)
+	}
+	if target := profileOf(p.Target); !oddWords && !target.AnyKeywords && !target.RawKeywords {
+		p.plainWords()
+	}
+	return p
+}
+
+// plainWords leaves out the keywords beyond ASCII.
+func (p *plan) plainWords() {
+	plain := func(d *deed) {
+		d.Keywords = slices.DeleteFunc(d.Keywords, func(w string) bool { return w == "ä" })
+	}
+	for _, deeds := range [][]deed{p.Mail, p.Between[0], p.Between[1]} {
+		for i := range deeds {
+			plain(&deeds[i])
+		}
+	}
+	for _, runs := range p.Export {
+		for i := range runs {
+			plain(&runs[i].Deed)
+		}
+	}
+}
+
+func nameOf(p jmaptest.Profile) string {
+	if p.Name == "" {
+		return "strict"
+	}
+	return p.Name
+}
+
+func profileOf(name string) jmaptest.Profile {
+	for _, p := range jmaptest.Profiles {
+		if nameOf(p) == name {
+			return p
+		}
+	}
+	panic("no profile " + name)
+}

@@ -1,0 +1,209 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"mailhaul/jmapclient/jmaptest"
+)
+
+// trouble is what befalls a request.
+type trouble string
+
+const (
+	refused   trouble = "not sent"
+	dropped   trouble = "sent, not served, connection closed"
+	reset     trouble = "served, connection reset before the answer"
+	lost      trouble = "served, connection closed before the answer"
+	cut       trouble = "answer cut"
+	short     trouble = "answer ends early, as if whole"
+	busy      trouble = "429"
+	away      trouble = "503"
+	failed    trouble = "500 before it was served"
+	failedYet trouble = "500 after it was served"
+	wrongSize trouble = "wrong size told"
+)
+
+var troubles = []trouble{refused, dropped, reset, lost, cut, short, busy, away, failed, failedYet, wrongSize}
+
+// end is how a disturbed run ends, if it does not by itself.
+type end string
+
+const (
+	goesOn    end = "not at all"
+	cancelled end = "cancelled"
+	killed    end = "killed"
+)
+
+// line is one run's way to a server: it counts the run's requests and disturbs
+// some of them.
+type line struct {
+	server *jmaptest.Server
+	plan   disturbance
+	cancel context.CancelFunc
+	meddle func() // what happens at the source at a request
+
+	n      atomic.Int64
+	mu     sync.Mutex
+	frozen bool
+	death  chan struct{} // closed when the run is killed: it comes to rest
+	buried chan struct{} // closed when what it left was looked at: it may unwind
+}
+
+func newLine(s *jmaptest.Server, d disturbance) *line {
+	return &line{server: s, plan: d, cancel: func() {}, meddle: func() {}, death: make(chan struct{}), buried: make(chan struct{})}
+}
+
+// rests holds up every request of a run that was killed. None goes out later.
+func (l *line) rests() error {
+	l.mu.Lock()
+	frozen := l.frozen
+	l.mu.Unlock()
+	if !frozen {
+		return nil
+	}
+	<-l.buried
+	return errors.New("the process is dead")
+}
+
+func (l *line) kill() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.frozen {
+		l.frozen = true
+		close(l.death)
+	}
+}
+
+// stop ends the run here if that is planned for the request, before or after
+// it is served.
+func (l *line) stop(n int64, served bool) {
+	if n != int64(l.plan.EndAt) || served != l.plan.EndServed {
+		return
+	}
+	count(string(l.plan.End))
+	switch l.plan.End {
+	case cancelled:
+		l.cancel()
+	case killed:
+		l.kill()
+	}
+}
+
+func (l *line) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := l.rests(); err != nil {
+		return nil, err
+	}
+	var body []byte
+	if req.Body != nil {
+		var err error
+		if body, err = io.ReadAll(req.Body); err != nil {
+			return nil, err
+		}
+		_ = req.Body.Close()
+	}
+	n := l.n.Add(1)
+	what := l.plan.Troubles[int(n)]
+	if n == int64(l.plan.MeddleAt) {
+		l.meddle()
+	}
+	l.stop(n, false)
+	if err := errors.Join(l.rests(), req.Context().Err()); err != nil {
+		return nil, err
+	}
+	resp, err := l.exchange(req, body, what)
+	l.stop(n, true)
+	if err := errors.Join(l.rests(), req.Context().Err()); err != nil {
+		return nil, err
+	}
+	return resp, err
+}
+
+func (l *line) exchange(req *http.Request, body []byte, what trouble) (*http.Response, error) {
+	if what != "" {
+		count(string(what))
+	}
+	if what == refused {
+		return nil, syscall.ECONNREFUSED
+	}
+	if t := httptrace.ContextClientTrace(req.Context()); t != nil && t.GotConn != nil {
+		t.GotConn(httptrace.GotConnInfo{})
+	}
+	switch what {
+	case dropped:
+		return nil, io.EOF
+	case busy:
+		return status(req, 429), nil
+	case away:
+		return status(req, 503), nil
+	case failed:
+		return status(req, 500), nil
+	case wrongSize:
+		l.server.Inject(jmaptest.Fault{Do: jmaptest.WrongSize, Times: 1})
+	}
+	resp, err := l.serve(req, body)
+	if err != nil {
+		return nil, err
+	}
+	switch what {
+	case lost:
+		return nil, io.EOF
+	case reset:
+		return nil, syscall.ECONNRESET
+	case failedYet:
+		return status(req, 500), nil
+	case cut, short:
+		data, _ := io.ReadAll(resp.Body) // of a recorder
+		var tail io.Reader = strings.NewReader("")
+		if what == cut {
+			tail = broken{}
+		}
+		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(data[:len(data)*2/3]), tail))
+		resp.ContentLength = -1
+	}
+	return resp, nil
+}
+
+// serve lets the server answer. It sees nothing of the client's cancellation:
+// a request that is out is carried out.
+func (l *line) serve(req *http.Request, body []byte) (resp *http.Response, err error) {
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler: // a server's way to close the connection
+			err = io.EOF
+		default:
+			panic(p)
+		}
+	}()
+	r := httptest.NewRequest(req.Method, req.URL.String(), bytes.NewReader(body))
+	r.Header = req.Header.Clone()
+	r.ContentLength = int64(len(body))
+	w := httptest.NewRecorder()
+	l.server.Handler().ServeHTTP(w, r)
+	resp = w.Result()
+	resp.Request = req
+	return resp, nil
+}
+
+func status(req *http.Request, code int) *http.Response {
+	w := httptest.NewRecorder()
+	http.Error(w, "disturbed", code)
+	resp := w.Result()
+	resp.Request = req
+	return resp
+}
+
+// broken is the end of an answer that was cut.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
