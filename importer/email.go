@@ -194,12 +194,15 @@ func (r *run) describe(o account.Object) string {
 type applied struct {
 	Mailboxes []string `json:"mailboxes"` // source ids
 	Keywords  []string `json:"keywords"`
-	Created   bool     `json:"created,omitempty"` // by an import; else it was there
+	Received  int64    `json:"received,omitempty"` // seconds since 1970
+	Created   bool     `json:"created,omitempty"`  // by an import; else it was there
 }
 
 func appliedOf(o account.Object, created bool) applied {
-	return applied{Mailboxes: o.Set("mailboxIds"), Keywords: o.Set("keywords"), Created: created}
+	return applied{Mailboxes: o.Set("mailboxIds"), Keywords: o.Set("keywords"), Received: receivedOf(o), Created: created}
 }
+
+func receivedOf(o account.Object) int64 { return o.Time("receivedAt").Unix() }
 
 func (a applied) encode() string { return string(account.Marshal(a)) }
 

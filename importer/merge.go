@@ -124,6 +124,9 @@ func (r *run) journalMerges(merges []merge, there map[string]account.Object, edi
 type edit struct {
 	hasBoxes, hasWords   map[string]bool
 	wantBoxes, wantWords map[string]bool
+	written              bool     // both properties were sent whole
+	sets                 int      // how many of keywordSets were given up
+	lost                 []string // keywords that the server refused
 }
 
 func newEdit(t account.Object) *edit {
@@ -197,9 +200,41 @@ func (e *edit) whole() map[string]any {
 	return map[string]any{"mailboxIds": e.wantBoxes, "keywords": e.wantWords}
 }
 
+// gentler makes ready for another try after a refusal: both properties written
+// out, then with fewer of the keywords that are to be added. It is false when
+// no other try helps.
+func (e *edit) gentler(se jmapclient.SetError) bool {
+	if se.Type == "notFound" || se.Type == "forbidden" {
+		return false
+	}
+	if !e.written {
+		e.written = true
+		return true
+	}
+	if !refusesKeywords(se) {
+		return false
+	}
+	for e.sets < len(keywordSets) {
+		keep := keywordSets[e.sets]
+		e.sets++
+		before := len(e.lost)
+		for k := range e.wantWords {
+			if !e.hasWords[k] && !keep(k) {
+				delete(e.wantWords, k)
+				e.lost = append(e.lost, k)
+			}
+		}
+		if len(e.lost) > before {
+			return true
+		}
+	}
+	return false
+}
+
 // edit changes messages on the target, by patches that leave alone what others
-// change meanwhile. Where a server does not take a patch, the properties are
-// written out. It answers what was refused.
+// change meanwhile. Where a server refuses that, the properties are written
+// out, and then go without the keywords that it does not take: one keyword
+// never costs a move. It answers what was refused.
 func (r *run) edit(ctx context.Context, edits map[string]*edit) (map[string]jmapclient.SetError, error) {
 	update := map[string]map[string]any{}
 	for id, e := range edits {
@@ -214,22 +249,31 @@ func (r *run) edit(ctx context.Context, edits map[string]*edit) (map[string]jmap
 	if err != nil {
 		return nil, err
 	}
-	again := map[string]map[string]any{}
-	for id, e := range res.NotUpdated {
-		if edits[id] != nil && e.Type != "notFound" && e.Type != "forbidden" {
-			again[id] = edits[id].whole()
+	refused := maps.Clone(res.NotUpdated)
+	for {
+		again := map[string]map[string]any{}
+		for id, se := range refused {
+			if e := edits[id]; e != nil && e.gentler(se) {
+				again[id] = e.whole()
+			}
+		}
+		if len(again) == 0 {
+			break
+		}
+		res, err := r.to.Set(ctx, account.Email, jmapclient.SetArgs{Update: again})
+		if err != nil {
+			return nil, err
+		}
+		for id := range again {
+			delete(refused, id)
+		}
+		maps.Copy(refused, res.NotUpdated)
+	}
+	for id, e := range edits {
+		if _, bad := refused[id]; !bad && len(e.lost) > 0 {
+			slices.Sort(e.lost)
+			r.warn("message %s on the server: it refused the keywords %q; everything else was written", id, e.lost)
 		}
 	}
-	if len(again) == 0 {
-		return res.NotUpdated, nil
-	}
-	second, err := r.to.Set(ctx, account.Email, jmapclient.SetArgs{Update: again})
-	if err != nil {
-		return nil, err
-	}
-	for id := range second.Updated {
-		delete(res.NotUpdated, id)
-	}
-	maps.Copy(res.NotUpdated, second.NotUpdated)
-	return res.NotUpdated, nil
+	return refused, nil
 }

@@ -3,6 +3,7 @@ package importer
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"mailhaul/account"
 	"mailhaul/archive"
@@ -164,11 +165,17 @@ var keywordSets = []func(string) bool{
 	func(k string) bool { return slices.Contains([]string{"$seen", "$flagged", "$answered", "$draft"}, k) },
 }
 
+// refusesKeywords says whether a refusal is about the keywords.
+func refusesKeywords(e jmapclient.SetError) bool {
+	return e.Type == "invalidProperties" && slices.ContainsFunc(e.Properties, func(p string) bool {
+		return p == "keywords" || strings.HasPrefix(p, "keywords/")
+	})
+}
+
 // gentlerKeywords gives up keywords that the server refuses rather than the
 // message. It is false when the refusal was for something else.
 func (it *item) gentlerKeywords(e jmapclient.SetError) bool {
-	named := slices.ContainsFunc(e.Properties, func(p string) bool { return p == "keywords" || len(p) > 9 && p[:9] == "keywords/" })
-	if e.Type != "invalidProperties" || !named {
+	if !refusesKeywords(e) {
 		return false
 	}
 	for it.keywords < len(keywordSets) {

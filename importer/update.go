@@ -51,6 +51,9 @@ func (r *run) followSource(ctx context.Context) error {
 	if err := f.flush(ctx); err != nil {
 		return err
 	}
+	if err := r.replace(ctx, f.replaced); err != nil {
+		return err
+	}
 	if err := r.followRemovals(ctx); err != nil {
 		return err
 	}
@@ -87,8 +90,8 @@ func (r *run) settledSnapshot() int {
 }
 
 // followIDs hands the entry of a message that is gone from the source to a new
-// one with the same bytes: it is the same message under another id, and must
-// not be sent again. It answers the new ids.
+// one with the same bytes and received date: it is the same message under
+// another id, and must not be sent again. It answers the new ids.
 func (r *run) followIDs() ([]string, error) {
 	gone := map[archive.Hash][]archive.Entry{}
 	for e, err := range r.j.Removed(r.at, account.Email) {
@@ -109,8 +112,16 @@ func (r *run) followIDs() ([]string, error) {
 			return nil, fmt.Errorf("read what is left to send: %w", err)
 		}
 		if list := gone[p.Blob]; len(list) > 0 {
-			e := list[0]
-			gone[p.Blob] = list[1:]
+			rec, err := r.ar.Object(r.at, account.Email, p.SourceID)
+			if err != nil {
+				return nil, fmt.Errorf("read message %s of the archive: %w", p.SourceID, err)
+			}
+			i := slices.IndexFunc(list, func(e archive.Entry) bool { return readApplied(e.Applied).Received == receivedOf(rec.Object) })
+			if i < 0 {
+				continue
+			}
+			e := list[i]
+			gone[p.Blob] = slices.Delete(list, i, i+1)
 			old = append(old, e.SourceID)
 			e.SourceID = p.SourceID
 			entries = append(entries, e)
@@ -135,6 +146,8 @@ type follower struct {
 	records []archive.Record
 	entries []archive.Entry
 	refused bool
+	// replaced are messages whose id was given to another one of the same bytes.
+	replaced []archive.Entry
 }
 
 func (f *follower) take(ctx context.Context, rec archive.Record) error {
@@ -143,6 +156,13 @@ func (f *follower) take(ctx context.Context, rec archive.Record) error {
 		return err
 	}
 	was, now := readApplied(e.Applied), appliedOf(rec.Object, false)
+	if was.Received != now.Received {
+		// The date never changes (RFC 8621 §4.1.1). Where ids are used again and
+		// blobIds are made of id and bytes (Stalwart 0.6, 0.7), the date alone
+		// tells that this is another message.
+		f.replaced = append(f.replaced, e)
+		return nil
+	}
 	if slices.Equal(was.Mailboxes, now.Mailboxes) && slices.Equal(was.Keywords, now.Keywords) {
 		return nil
 	}
@@ -151,6 +171,30 @@ func (f *follower) take(ctx context.Context, rec archive.Record) error {
 		return nil
 	}
 	return f.flush(ctx)
+}
+
+// replace makes room for messages that came under the id, and with the bytes,
+// of others: they are sent. The others are gone from the source.
+func (r *run) replace(ctx context.Context, entries []archive.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	if r.o.Delete {
+		shared, err := r.sharedTargets(entries)
+		if err != nil {
+			return err
+		}
+		for part := range slices.Chunk(entries, r.pageSize()) {
+			if err := r.remove(ctx, part, shared); err != nil {
+				return err
+			}
+		}
+	}
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = e.SourceID
+	}
+	return r.j.Delete(account.Email.Name, ids...)
 }
 
 // flush writes the gathered changes. An entry whose message on the target is

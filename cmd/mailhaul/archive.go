@@ -30,7 +30,7 @@ already on the server itself.`,
 				return nil, err
 			}
 			if len(r.Problems) > 0 {
-				err = damaged(dir, r)
+				err = damaged(dir, r, "the export again")
 			}
 			return &report{r, func(w io.Writer) {
 				fmt.Fprintf(w, "Rebuilt the catalog of %s.\n", dir)

@@ -125,16 +125,17 @@ func (d *verified) verdict(err error) error {
 	case err != nil:
 		return err
 	case len(d.Offline.Problems) > 0:
-		return damaged(d.Archive, d.Offline)
+		return damaged(d.Archive, d.Offline, fmt.Sprintf("`mailhaul archive reindex %s`, then the export again,", shellWord(d.Archive)))
 	case d.Online != nil && len(d.Online.Differences) > 0:
 		return &differencesError{int64(len(d.Online.Differences))}
 	}
 	return nil
 }
 
-func damaged(dir string, r *archive.VerifyReport) error {
-	return &damageError{fmt.Sprintf("%s is damaged in %s. What is whole can still be imported; to have the rest again, export into another directory while the old server is there",
-		dir, plural(int64(len(r.Problems)), "place", "places"))}
+// damaged is the error for an archive that lost something; mend is what to do.
+func damaged(dir string, r *archive.VerifyReport, mend string) error {
+	return &damageError{fmt.Sprintf("%s is damaged in %s. What is whole can still be imported; to have the rest again, run %s while the old server is there",
+		dir, plural(int64(len(r.Problems)), "place", "places"), mend)}
 }
 
 func (d *verified) text(w io.Writer) {
@@ -167,6 +168,9 @@ func writeArchiveCheck(w io.Writer, dir string, r *archive.VerifyReport) {
 		problems = append(problems, text)
 	}
 	listed(w, "Damaged:", problems, int64(len(problems)), shownDifferences, "all of them: --json")
+	if n := int64(len(r.Holes)); n > 0 && len(problems) == 0 {
+		fmt.Fprintf(w, "%s in its packs that a reindex left out; nothing that it holds now is there.\n", plural(n, "damaged place lies", "damaged places lie"))
+	}
 }
 
 // compared is the report of the comparison with a server.

@@ -2,7 +2,6 @@ package harness
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -47,17 +46,6 @@ var paths = []string{"Inbox", "Drafts", "Projects", "Projects/2024", "Projects/G
 
 var words = []string{"$seen", "$flagged", "$answered", "$draft", "$forwarded", "work", "a/b", "ä"}
 
-// datesVary lets messages of the same bytes have different received dates. Not
-// yet: when one goes and another of its bytes comes between two imports, the
-// import takes them for one message, which keeps the date of the first.
-const datesVary = false
-
-// oddWords lets messages have keywords that the target refuses. Not yet: an
-// import tries a new message again without them, but not a change to one that
-// is there (a later flag or move, one found after a lost answer, one that
-// alreadyExists), which fails as a whole.
-const oddWords = false
-
 func drawDeed(t *rapid.T, kinds ...string) deed {
 	d := deed{Do: rapid.SampledFrom(kinds).Draw(t, "do"), Which: rapid.IntRange(0, 30).Draw(t, "which")}
 	if d.Do == "destroy" || d.Do == "forget" {
@@ -70,9 +58,6 @@ func drawDeed(t *rapid.T, kinds ...string) deed {
 	}
 	d.Second = rapid.IntRange(0, 5).Draw(t, "second")
 	d.Raw = drawRaw(t)
-	if !datesVary {
-		d.Raw = fmt.Sprintf("X-Second: %d\r\n", d.Second) + d.Raw
-	}
 	return d
 }
 
@@ -146,27 +131,7 @@ func drawPlan(t *rapid.T) plan {
 		p.Import[i] = drawDisturbances(t, false)
 		p.Between[i] = drawDeeds(t, 6, allDeeds...)
 	}
-	if target := profileOf(p.Target); !oddWords && !target.AnyKeywords && !target.RawKeywords {
-		p.plainWords()
-	}
 	return p
-}
-
-// plainWords leaves out the keywords beyond ASCII.
-func (p *plan) plainWords() {
-	plain := func(d *deed) {
-		d.Keywords = slices.DeleteFunc(d.Keywords, func(w string) bool { return w == "ä" })
-	}
-	for _, deeds := range [][]deed{p.Mail, p.Between[0], p.Between[1]} {
-		for i := range deeds {
-			plain(&deeds[i])
-		}
-	}
-	for _, runs := range p.Export {
-		for i := range runs {
-			plain(&runs[i].Deed)
-		}
-	}
 }
 
 func nameOf(p jmaptest.Profile) string {
