@@ -78,7 +78,7 @@ func TestRefusedMailboxesGoByTheNearestNameAndAreReported(t *testing.T) {
 		t.Errorf("mailboxes: %q", s.paths())
 	}
 	mapped := strings.Join(res.Mapped, "\n")
-	for _, want := range []string{"a/b → a-b", " lead → lead", "255 bytes", "1/2/3/4 → 1/2/3 - 4", "1/2/3/4/5 → 1/2/3 - 4 - 5", `Old → Old (without the role "archive"`, "Lost → Lost"} {
+	for _, want := range []string{`"a/b" → "a-b"`, `" lead" → "lead"`, "255 bytes", `"1/2/3/4" → "1/2/3 - 4"`, `"1/2/3/4/5" → "1/2/3 - 4 - 5"`, `"Old" → "Old" (without the role "archive"`, `"Lost" → "Lost"`} {
 		if !strings.Contains(mapped, want) {
 			t.Errorf("%q is not reported in\n%s", want, mapped)
 		}

@@ -34,7 +34,7 @@ type Failure struct {
 type Result struct {
 	Snapshot int               `json:"snapshot"`
 	Types    map[string]Counts `json:"types"`
-	Mapped   []string          `json:"mapped,omitempty"` // "Projects/a/b → Projects/a-b (the server refuses '/')"
+	Mapped   []string          `json:"mapped,omitempty"` // `"a/b" → "a-b" (the server refuses '/')`
 	Warnings []string          `json:"warnings,omitempty"`
 	// Failures name at most 10 000 items; Counts.Failed counts them all.
 	Failures []Failure `json:"failures,omitempty"`
@@ -94,7 +94,7 @@ func (r *run) warn(format string, args ...any) {
 // mappedTo reports a mailbox that goes by another name on the target. It is a
 // note while the run goes on; the report lists them all.
 func (r *run) mappedTo(from, to, why string) {
-	text := fmt.Sprintf("%s → %s (%s)", from, to, why)
+	text := fmt.Sprintf("%q → %q (%s)", from, to, why)
 	r.mu.Lock()
 	r.res.Mapped = append(r.res.Mapped, text)
 	r.mu.Unlock()
