@@ -9,7 +9,7 @@ FUZZTIME  = 15s
 # Only root can start Cyrus; where it can, it must.
 ROOT := $(filter 0,$(shell id -u))
 
-.PHONY: build test check needs demo cross fuzz harness bench-memory
+.PHONY: build test check needs demo cross fuzz harness bench bench-memory
 
 build:
 	CGO_ENABLED=0 go build -o mailhaul ./cmd/mailhaul
@@ -46,6 +46,11 @@ fuzz:
 CASES = 2000
 harness:
 	MAILHAUL_HARNESS_CASES=$(CASES) go test -timeout 90m -v -run TestTheWholeWay ./internal/harness
+
+# mailhaul beside what the server and the wire allow; BENCH takes flags, such as
+# BENCH='-servers cyrus -rtt 100'.
+bench:
+	go run ./internal/bench $(BENCH)
 
 bench-memory:
 	go run ./internal/bench/memory

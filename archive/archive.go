@@ -41,7 +41,7 @@ func Create(dir string, origin Origin) (*Archive, error) {
 	if err := os.Chmod(dir, 0o700); err != nil { // it may have been there
 		return nil, fmt.Errorf("create archive: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, packDir), 0o700); err != nil {
+	if err := makeDir(filepath.Join(dir, packDir)); err != nil {
 		return nil, writeError(dir, err)
 	}
 	if err := createCatalog(filepath.Join(dir, catalogFile)); err != nil {
@@ -75,7 +75,7 @@ func clearUnborn(dir string) error {
 		return fmt.Errorf("create archive: %s holds packs but no %s: put that file back from a copy, or name another directory", dir, manifestFile)
 	}
 	for _, e := range entries {
-		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+		if err := remove(filepath.Join(dir, e.Name())); err != nil {
 			return fmt.Errorf("create archive: %w", err)
 		}
 	}

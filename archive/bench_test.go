@@ -83,3 +83,18 @@ func BenchmarkVerify(b *testing.B) {
 		verifyClean(b, a)
 	}
 }
+
+// BenchmarkReindex builds the catalog of 20 000 small messages again.
+func BenchmarkReindex(b *testing.B) {
+	a := create(b)
+	r := begin(b, a)
+	for n := range 20000 {
+		putEmail(b, r, n)
+	}
+	must(b, r.Finish(SnapshotRecord{}))
+	must(b, a.Close())
+	for b.Loop() {
+		_, err := Reindex(b.Context(), a.Dir(), nil)
+		must(b, err)
+	}
+}

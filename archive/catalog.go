@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"mailhaul/internal/failpoint"
 )
 
 const (
@@ -22,119 +24,10 @@ const (
 	catalogVersion = 1
 )
 
-// schema is the catalog. docs/archive-format.md says what the columns mean; the
-// names are part of the format.
-const schema = `
-CREATE TABLE pack (
-  n       INTEGER PRIMARY KEY,
-  length  INTEGER NOT NULL,
-  crc     INTEGER NOT NULL,
-  sealed  INTEGER NOT NULL
-);
-
-CREATE TABLE blob (
-  hash    BLOB PRIMARY KEY,
-  size    INTEGER NOT NULL,
-  pack    INTEGER NOT NULL,
-  start   INTEGER NOT NULL,
-  length  INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX blob_place ON blob (pack, start);
-
-CREATE TABLE snapshot (
-  n       INTEGER PRIMARY KEY,
-  started TEXT NOT NULL,
-  record  TEXT,
-  pack    INTEGER,
-  start   INTEGER,
-  length  INTEGER
-);
-
-CREATE TABLE record (
-  type        TEXT NOT NULL,
-  id          TEXT NOT NULL,
-  snapshot    INTEGER NOT NULL,
-  until       INTEGER,
-  gone        INTEGER NOT NULL,
-  blob        BLOB,
-  blob_id     TEXT,
-  size        INTEGER NOT NULL,
-  received    INTEGER NOT NULL,
-  match_key   TEXT NOT NULL,
-  message_ids TEXT NOT NULL,
-  digest      BLOB NOT NULL,
-  pack        INTEGER NOT NULL,
-  start       INTEGER NOT NULL,
-  length      INTEGER NOT NULL,
-  PRIMARY KEY (type, id, snapshot)
-) WITHOUT ROWID;
-CREATE INDEX record_order ON record (type, received, match_key, id);
-CREATE INDEX record_blob_id ON record (blob_id) WHERE blob_id IS NOT NULL;
-CREATE INDEX record_place ON record (pack, start);
-
-CREATE TABLE seen (
-  type    TEXT NOT NULL,
-  id      TEXT NOT NULL,
-  PRIMARY KEY (type, id)
-) WITHOUT ROWID;
-
-CREATE TABLE progress (
-  key     TEXT PRIMARY KEY,
-  value   TEXT NOT NULL
-) WITHOUT ROWID;
-` + journalSchema
-
-// journalSchema is the part that can not be built again from the packs.
-const journalSchema = `
-CREATE TABLE journal (
-  n            INTEGER PRIMARY KEY,
-  server       TEXT NOT NULL,
-  account_id   TEXT NOT NULL,
-  account_name TEXT NOT NULL,
-  updated      TEXT NOT NULL,
-  UNIQUE (server, account_id)
-);
-
-CREATE TABLE entry (
-  journal        INTEGER NOT NULL,
-  type           TEXT NOT NULL,
-  source_id      TEXT NOT NULL,
-  blob           BLOB,
-  state          TEXT NOT NULL,
-  target_id      TEXT NOT NULL,
-  target_blob_id TEXT NOT NULL,
-  applied        TEXT NOT NULL,
-  checked        INTEGER NOT NULL,
-  reason         TEXT NOT NULL,
-  PRIMARY KEY (journal, type, source_id)
-) WITHOUT ROWID;
-CREATE INDEX entry_target ON entry (journal, type, target_id);
-CREATE INDEX entry_state ON entry (journal, type, state);
-
-CREATE TABLE note (
-  journal INTEGER NOT NULL,
-  key     TEXT NOT NULL,
-  value   TEXT NOT NULL,
-  PRIMARY KEY (journal, key)
-) WITHOUT ROWID;
-
-CREATE TABLE listed (
-  journal     INTEGER NOT NULL,
-  id          TEXT NOT NULL,
-  blob_id     TEXT NOT NULL,
-  match_key   TEXT NOT NULL,
-  message_ids TEXT NOT NULL,
-  PRIMARY KEY (journal, id)
-) WITHOUT ROWID;
-CREATE INDEX listed_key ON listed (journal, match_key);
-`
-
-// journalTables are the tables of journalSchema.
-var journalTables = []string{"journal", "entry", "note", "listed"}
-
 // catalog is an open catalog.db: a few connections that read, and one that
 // writes. A read never waits for a write (SQLite's write-ahead log).
 type catalog struct {
+	path  string
 	read  *sql.DB
 	write *sql.DB // nil on read-only media
 
@@ -144,19 +37,21 @@ type catalog struct {
 
 // createCatalog makes an empty catalog at path.
 func createCatalog(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) // SQLite gives its other files the same mode
+	f, err := createFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR) // SQLite gives its other files the same mode
 	if err != nil {
 		return err
 	}
 	if err := f.Close(); err != nil {
 		return err
 	}
-	db, err := sql.Open("sqlite", dsn(path, "_pragma=synchronous(FULL)", "_pragma=journal_mode(WAL)"))
-	if err != nil {
-		return err
-	}
-	_, err = db.Exec(fmt.Sprintf("BEGIN; %s; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", schema, catalogID, catalogVersion))
-	return errors.Join(err, db.Close())
+	return failpoint.Do("create the catalog", path, func() error {
+		db, err := sql.Open("sqlite", dsn(path, "_pragma=synchronous(FULL)", "_pragma=journal_mode(WAL)"))
+		if err != nil {
+			return err
+		}
+		_, err = db.Exec(fmt.Sprintf("BEGIN; %s; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", schema, catalogID, catalogVersion))
+		return errors.Join(err, db.Close())
+	})
 }
 
 // dsn is the name under which the driver opens a database file.
@@ -172,7 +67,7 @@ func dsn(path string, params ...string) string {
 // openCatalog opens an existing catalog. The caches are small: an archive may
 // be open beside many others.
 func openCatalog(path string, readOnly bool) (*catalog, error) {
-	c := &catalog{stmts: map[string]*sql.Stmt{}}
+	c := &catalog{path: path, stmts: map[string]*sql.Stmt{}}
 	params := []string{"_pragma=busy_timeout(30000)", "_pragma=cache_size(-2000)", "_pragma=query_only(1)"}
 	if readOnly {
 		if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 {
@@ -211,12 +106,16 @@ func (c *catalog) checkVersion(path string) error {
 	case id != catalogID:
 		return &DamagedError{Member: path, Reason: "it is no catalog of mailhaul's; `mailhaul archive reindex` builds one from the packs"}
 	case version > catalogVersion:
-		return fmt.Errorf("%s has version %d, this mailhaul knows versions up to %d: use a newer mailhaul", path, version, catalogVersion)
+		return fmt.Errorf("%s has version %d, this mailhaul knows versions up to %d: %w", path, version, catalogVersion, errNewer)
 	}
 	return nil
 }
 
 func (c *catalog) close() error {
+	return failpoint.Do("close the catalog", c.path, c.closeAll)
+}
+
+func (c *catalog) closeAll() error {
 	var errs []error
 	if c.write != nil {
 		// All of it into the one file, so that the directory can be copied. A
@@ -282,17 +181,21 @@ func rows[T any](c *catalog, scan func(*sql.Rows) (T, error), query string, args
 	return list, rs.Err()
 }
 
-// update runs f in one transaction on the writing connection.
-func (c *catalog) update(f func(tx *sql.Tx) error) error {
+// update runs f in one transaction on the writing connection. What for is said
+// as for a person.
+func (c *catalog) update(doing string, f func(tx *sql.Tx) error) error {
 	if c.write == nil {
 		return fs.ErrPermission
 	}
-	tx, err := c.write.Begin()
-	if err != nil {
-		return err
-	}
-	if err := f(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
+	return failpoint.Do(doing, c.path, func() error {
+		tx, err := c.write.Begin()
+		if err != nil {
+			return err
+		}
+		if err := f(tx); err != nil {
+			_ = tx.Rollback() // after some errors, as of a full disk, SQLite has done so itself
+			return err
+		}
+		return tx.Commit()
+	})
 }

@@ -113,7 +113,7 @@ func (r *Run) commit() error {
 			return r.fail(err)
 		}
 	}
-	if err := r.a.cat.update(r.writeRows); err != nil {
+	if err := r.a.cat.update("commit", r.writeRows); err != nil {
 		return r.fail(r.a.catalogError("commit", err))
 	}
 	r.pending = newPending()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(childMode) {
 	case "":
 		// A property's check syncs files many times; the command line may ask for more.
-		if err := flag.Set("rapid.checks", "20"); err != nil {
+		if err := flag.Set("rapid.checks", strconv.Itoa(every(20, 4))); err != nil {
 			panic(err)
 		}
 		os.Exit(m.Run())
@@ -164,7 +165,7 @@ func TestAtAnyKillWhatWasWrittenWholeIsKeptAndTheRunGoesOn(t *testing.T) {
 	t.Log("seed", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	committed, takenUp := 0, 0
-	for kill := range 12 {
+	for kill := range every(12, 5) {
 		cmd, lines := child(t, "write", a.Dir())
 		for range rng.IntN(6) {
 			if lines.Scan() {

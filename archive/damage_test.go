@@ -39,11 +39,11 @@ func TestAnyFlippedByteIsFoundAndNeverReadAsMail(t *testing.T) {
 	path := a.packPath(1)
 	good, err := os.ReadFile(path)
 	must(t, err)
-	step := 1
-	if testing.Short() {
-		step = 7
-	}
-	for i := 0; i < len(good); i += step {
+	tried := some(t, 1, 19)
+	for i := range good {
+		if !tried() {
+			continue
+		}
 		bad := bytes.Clone(good)
 		bad[i] ^= byte(1 << (i % 8))
 		must(t, os.WriteFile(path, bad, 0o600))

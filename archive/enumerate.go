@@ -67,7 +67,7 @@ func (r *Run) ClearSeen(t account.Type) error {
 	if err := r.commit(); err != nil {
 		return err
 	}
-	err := r.a.cat.update(func(tx *sql.Tx) error {
+	err := r.a.cat.update("clear what was seen", func(tx *sql.Tx) error {
 		_, err := tx.Exec(`DELETE FROM seen WHERE type = ?`, t.Name)
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -11,6 +12,9 @@ import (
 
 // ErrNotArchive says that a directory is no archive.
 var ErrNotArchive = errors.New("not a mailhaul archive")
+
+// errNewer ends the message that something has a version from the future.
+var errNewer = errors.New("use a newer mailhaul")
 
 // ErrNotFound says that there is no such blob, object or snapshot.
 var ErrNotFound = errors.New("not in the archive")
@@ -47,20 +51,6 @@ func (e *DamagedError) Error() string {
 	return fmt.Sprintf("%s is damaged at byte %d, in %s: %s", packName(e.Pack), e.Offset, e.Member, e.Reason)
 }
 
-// FullError says that there is no room left to write to. What was committed
-// before is whole.
-type FullError struct {
-	Path string // the file that could not grow
-	Err  error
-}
-
-func (e *FullError) Error() string {
-	return fmt.Sprintf("no space left to write %s: %v; what was stored before is whole: make room and run the same command again", e.Path, e.Err)
-}
-
-// Unwrap is the system's error.
-func (e *FullError) Unwrap() error { return e.Err }
-
 // writeError says what was being written when err happened.
 func writeError(path string, err error) error {
 	if err == nil {
@@ -75,7 +65,7 @@ func writeError(path string, err error) error {
 		path, err = named.Path, named.Err // don't say the path twice
 	}
 	if isFull(err) {
-		return &FullError{Path: path, Err: err}
+		return newFullError(path, err)
 	}
 	return fmt.Errorf("write %s: %w", path, err)
 }
@@ -87,24 +77,57 @@ func (a *Archive) catalogError(doing string, err error) error {
 		return nil
 	}
 	path := a.path(catalogFile)
+	var damage *DamagedError
+	if errors.As(err, &damage) {
+		return err
+	}
 	if isFull(err) {
-		return &FullError{Path: path, Err: err}
+		return newFullError(path, err)
 	}
 	var e *sqlite.Error
 	if errors.As(err, &e) {
 		switch e.Code() & 0xff { // the extended codes keep the basic one in the low byte
 		case sqlite3.SQLITE_FULL:
-			return &FullError{Path: path, Err: err}
-		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-			return &DamagedError{Member: path, Reason: fmt.Sprintf("%v; `mailhaul archive reindex %s` builds it again from the packs", err, a.dir)}
+			return newFullError(path, err)
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR: // the last: a table or a column is missing
+			return a.damagedCatalog(err)
 		case sqlite3.SQLITE_BUSY:
 			return fmt.Errorf("%s: another process keeps %s busy; try again: %w", doing, path, err)
 		case sqlite3.SQLITE_IOERR:
 			// The shared-memory file could not grow: what a full disk looks like there.
 			if e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE {
-				return &FullError{Path: path, Err: err}
+				return newFullError(path, err)
 			}
 		}
 	}
+	if strings.HasPrefix(err.Error(), "sql: Scan error") { // a column holds what it never does
+		return a.damagedCatalog(err)
+	}
 	return fmt.Errorf("%s (%s): %w", doing, path, err)
+}
+
+func (a *Archive) damagedCatalog(cause error) *DamagedError {
+	return &DamagedError{Member: a.path(catalogFile), Reason: fmt.Sprintf("%v; `mailhaul archive reindex %s` builds it again from the packs", cause, a.dir)}
+}
+
+// isDamage says whether err means that a catalog does not hold what it should,
+// as opposed to a failure to work on it.
+func isDamage(err error) bool {
+	var damage *DamagedError
+	var e *sqlite.Error
+	if errors.As(err, &damage) {
+		return true
+	}
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() {
+	case sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS:
+		return true
+	}
+	switch e.Code() & 0xff { // SQLITE_ERROR: a table or a column is missing
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH:
+		return true
+	}
+	return false
 }

@@ -91,8 +91,9 @@ func (r *Run) Close() error {
 	if r.closed {
 		return nil
 	}
+	told := r.broken != nil
 	err := r.commit()
-	if r.broken != nil && r.broken != err {
+	if told {
 		err = nil // the caller has been told why; what could be saved is
 	}
 	return errors.Join(err, r.end())
@@ -109,11 +110,17 @@ func (r *Run) Discard() error {
 		return err
 	}
 	put := len(r.pending.blobs)+len(r.pending.rows) > 0
-	err := r.a.cat.update(func(tx *sql.Tx) error {
+	lost, err := r.a.lastLossy()
+	if err != nil {
+		return err
+	}
+	err = r.a.cat.update("give up the snapshot", func(tx *sql.Tx) error {
 		if !put {
-			// A snapshot begins with a pack of its own: Finish seals the last one.
-			const since = ` WHERE pack > coalesce((SELECT pack FROM snapshot WHERE record IS NOT NULL ORDER BY n DESC LIMIT 1), 0))`
-			err := tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM blob` + since + ` OR EXISTS (SELECT 1 FROM record` + since).Scan(&put)
+			// A snapshot begins with a pack of its own: Finish seals the last one. Not so
+			// the one that follows a loss: there the pack may have what was lost last.
+			const since = ` WHERE pack > coalesce((SELECT pack FROM snapshot WHERE record IS NOT NULL ORDER BY n DESC LIMIT 1), 0)`
+			err := tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM record`+since+` AND snapshot = ?1) OR (?2 = 0 OR ?1 > ?2 + 1) AND EXISTS (SELECT 1 FROM blob`+since+`)`,
+				r.n, lost).Scan(&put)
 			if err != nil {
 				return err
 			}

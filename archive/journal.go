@@ -134,7 +134,7 @@ func (j *Journal) update(doing string, f func(tx *sql.Tx) error) error {
 	if j.locks == nil {
 		return errors.New("the journal is closed")
 	}
-	return j.a.catalogError(doing, j.a.cat.update(f))
+	return j.tellNeed(j.a.catalogError(doing, j.a.cat.update(doing, f)))
 }
 
 // Put writes entries, replacing those of the same type and source id, in one

@@ -37,7 +37,7 @@ func (a *Archive) takeLock(name string) (*lock, error) {
 	if !ok {
 		return nil, &LockedError{Path: a.dir, PID: readPID(l.pid)}
 	}
-	if err := os.WriteFile(l.pid, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
+	if err := writeSmall(l.pid, []byte(strconv.Itoa(os.Getpid())+"\n")); err != nil {
 		return nil, errors.Join(writeError(l.pid, err), l.f.Unlock())
 	}
 	return l, nil
@@ -73,8 +73,8 @@ func (l *lock) release() error {
 		return nil
 	}
 	if l.pid != "" {
-		if err := os.Remove(l.pid); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return errors.Join(err, l.f.Unlock())
+		if err := remove(l.pid); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return errors.Join(writeError(l.pid, err), l.f.Unlock())
 		}
 	}
 	return l.f.Unlock()

@@ -32,8 +32,7 @@ func (v *verification) missingBlobs() error {
 
 // user is an object whose content is lost.
 type user struct {
-	typ  string
-	hash Hash
+	typ string
 	found
 }
 
@@ -48,7 +47,7 @@ func (v *verification) nameLost() error {
 		users, err := rows(v.a.cat, func(rs *sql.Rows) (u user, err error) {
 			var blob []byte
 			err = rs.Scan(&u.typ, &u.id, &u.snapshot, &blob, &u.pack, &u.start, &u.length)
-			u.hash = hashOf(blob)
+			u.blob = hashOf(blob)
 			return u, err
 		}, `SELECT type, id, max(snapshot), blob, pack, start, length FROM record
 			WHERE lower(hex(blob)) IN (SELECT value FROM json_each(?)) GROUP BY type, id, blob`, string(account.Marshal(hashes)))
@@ -56,7 +55,7 @@ func (v *verification) nameLost() error {
 			return v.a.catalogError("name what is lost", err)
 		}
 		for _, u := range users {
-			p := &v.report.Problems[v.lost[u.hash]]
+			p := &v.report.Problems[v.lost[u.blob]]
 			p.Items = append(p.Items, v.describe(u))
 		}
 	}

@@ -72,7 +72,7 @@ func parseManifest(data []byte) (Manifest, error) {
 	case head.Format != formatName:
 		return Manifest{}, fmt.Errorf("%w: its format is %.40q", ErrNotArchive, head.Format)
 	case head.Version > FormatVersion:
-		return Manifest{}, fmt.Errorf("the archive has format version %d, this mailhaul knows versions up to %d: use a newer mailhaul", head.Version, FormatVersion)
+		return Manifest{}, fmt.Errorf("the archive has format version %d, this mailhaul knows versions up to %d: %w", head.Version, FormatVersion, errNewer)
 	case head.Version < 1:
 		return Manifest{}, fmt.Errorf("%w: its format version is %d", ErrNotArchive, head.Version)
 	}
@@ -90,14 +90,16 @@ func (m Manifest) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := createFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return writeError(path, err)
 	}
 	_, err = f.Write(append(data, '\n'))
-	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(path+".new", path)
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = rename(path+".new", path)
 	}
 	if err == nil {
 		err = syncDir(dir)

@@ -19,5 +19,18 @@ func isReadOnly(err error) bool {
 	return errors.Is(err, windows.ERROR_WRITE_PROTECT) || errors.Is(err, os.ErrPermission)
 }
 
-// syncDir does nothing: NTFS journals the names.
-func syncDir(string) error { return nil }
+// syncNames does nothing: NTFS journals the names.
+func syncNames(string) error { return nil }
+
+// freeBytes is how much may be written to the volume of dir, -1 when unknown.
+func freeBytes(dir string) int64 {
+	path, err := windows.UTF16PtrFromString(dir)
+	if err != nil {
+		return -1
+	}
+	var free uint64
+	if err := windows.GetDiskFreeSpaceEx(path, &free, nil, nil); err != nil {
+		return -1
+	}
+	return int64(free)
+}

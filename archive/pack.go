@@ -76,7 +76,7 @@ func packCRC(f io.ReaderAt, length int64) (uint32, error) {
 type packWriter struct {
 	packRow // as it will be committed
 	path    string
-	f       *os.File
+	f       *diskFile
 	synced  int64 // how much of it is known to be on the disk
 }
 
@@ -85,7 +85,7 @@ type packWriter struct {
 func (a *Archive) openPack(row packRow) (*packWriter, error) {
 	w := &packWriter{packRow: row, path: a.packPath(row.n), synced: row.length}
 	var err error
-	if w.f, err = os.OpenFile(w.path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	if w.f, err = createFile(w.path, os.O_RDWR|os.O_CREATE); err != nil {
 		return nil, writeError(w.path, err)
 	}
 	if row.length == 0 {
@@ -113,7 +113,7 @@ func (w *packWriter) reset() error {
 		return &DamagedError{Pack: w.n, Offset: info.Size(), Reason: fmt.Sprintf("it ends there, the catalog knows %d bytes of it", w.length)}
 	}
 	if err == nil && info.Size() > w.length {
-		err = w.f.Truncate(w.length)
+		err = w.f.truncate(w.length)
 	}
 	if err == nil {
 		_, err = w.f.Seek(w.length, io.SeekStart)
@@ -137,7 +137,7 @@ func (w *packWriter) append(write func(io.Writer) error) (place, error) {
 // prove nothing, so that the next run must not come across it.
 func (w *packWriter) sync() error {
 	if err := w.f.Sync(); err != nil {
-		return errors.Join(writeError(w.path, err), os.Truncate(w.path, w.synced))
+		return errors.Join(writeError(w.path, err), w.f.truncate(w.synced))
 	}
 	w.synced = w.length
 	return nil

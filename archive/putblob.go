@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"path/filepath"
 )
 
 const (
@@ -72,11 +72,11 @@ func (r *Run) putSmall(data []byte) (Hash, int64, error) {
 
 // putLarge stores a blob whose first bytes were read already.
 func (r *Run) putLarge(head []byte, src io.Reader, want int64) (Hash, int64, error) {
-	f, err := os.CreateTemp(r.a.dir, spoolPattern) // mode 0600
+	f, err := createSpool(r.a.dir)
 	if err != nil {
-		return "", 0, r.failSpool(r.a.dir, err)
+		return "", 0, r.failSpool(filepath.Join(r.a.dir, spoolPattern), want, err)
 	}
-	defer os.Remove(f.Name())
+	defer remove(f.Name())
 	defer f.Close()
 	sum := sha256.New()
 	spool := &failingWriter{w: f}
@@ -86,7 +86,7 @@ func (r *Run) putLarge(head []byte, src io.Reader, want int64) (Hash, int64, err
 	}
 	n, err := io.Copy(io.MultiWriter(sum, spool), src)
 	if spool.err != nil {
-		return "", n, r.failSpool(f.Name(), spool.err)
+		return "", n, r.failSpool(f.Name(), max(want, n), spool.err)
 	}
 	if err != nil {
 		return "", n, fmt.Errorf("read blob after %d bytes: %w", n, err)
@@ -113,10 +113,10 @@ func (f *failingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func (r *Run) failSpool(path string, err error) error {
+func (r *Run) failSpool(path string, size int64, err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.fail(writeError(path, err))
+	return r.fail(r.tellNeed(writeError(path, err), 2*max(size, 0))) // spooled, and in the pack
 }
 
 // addBlob appends a blob's frame unless the blob came to be held meanwhile.

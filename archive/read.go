@@ -146,6 +146,9 @@ func (a *Archive) readRecord(typ string, f found) (Record, error) {
 	if err != nil {
 		return rec, damaged(f.place, name, err)
 	}
+	if h := Hash(o.Text(propBlob)); h.valid() && h != f.blob || !h.valid() && f.blob != "" {
+		return rec, a.damagedCatalog(fmt.Errorf("it names another content of %s than that does", name))
+	}
 	rec.Object = serverObject(o)
 	return rec, nil
 }

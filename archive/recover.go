@@ -24,8 +24,8 @@ func (r *Run) removeSpools() error {
 		return err
 	}
 	for _, path := range spools {
-		if err := os.Remove(path); err != nil {
-			return fmt.Errorf("remove a leftover: %w", err)
+		if err := remove(path); err != nil {
+			return writeError(path, err)
 		}
 	}
 	return nil
@@ -93,9 +93,13 @@ func (r *Run) resume() error {
 		}
 		return nil
 	}
-	r.n++
+	lost, err := r.a.lastLossy()
+	if err != nil {
+		return err
+	}
+	r.n = max(r.n, lost) + 1
 	// What an enumeration saw that came to nothing.
-	err = r.a.cat.update(func(tx *sql.Tx) error {
+	err = r.a.cat.update("begin a snapshot", func(tx *sql.Tx) error {
 		_, err := tx.Exec(`DELETE FROM seen; DELETE FROM progress`)
 		return err
 	})

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"mailhaul/internal/failpoint"
 )
 
 // Reindex builds catalog.db again from the packs alone. What is damaged is left
@@ -48,6 +50,7 @@ func Reindex(ctx context.Context, dir string, progress func(done, total int64)) 
 type rebuild struct {
 	a        *Archive
 	path     string
+	old      oldCatalog
 	report   VerifyReport
 	progress func(done, total int64)
 	total    int64
@@ -69,10 +72,25 @@ func (b *rebuild) begin() error {
 
 // removeCatalog removes a catalog and the files that SQLite keeps beside it.
 func removeCatalog(path string) error {
-	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove a leftover: %w", err)
+	if err := removeLogs(path); err != nil {
+		return err
+	}
+	return removeLeftover(path)
+}
+
+// removeLogs removes the files that SQLite keeps beside a catalog.
+func removeLogs(path string) error {
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+		if err := removeLeftover(path + suffix); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func removeLeftover(path string) error {
+	if err := remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return writeError(path, err)
 	}
 	return nil
 }
@@ -82,7 +100,9 @@ func (b *rebuild) run(ctx context.Context) (*VerifyReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	committed, journals := b.old()
+	if err := b.readOld(); err != nil {
+		return nil, err
+	}
 	for _, n := range packs {
 		info, err := os.Stat(b.a.packPath(n))
 		if err != nil {
@@ -91,63 +111,29 @@ func (b *rebuild) run(ctx context.Context) (*VerifyReport, error) {
 		b.total += info.Size()
 	}
 	for i, n := range packs {
-		err := b.a.cat.update(func(tx *sql.Tx) error { return b.pack(ctx, tx, n, i == len(packs)-1, committed[n]) })
+		err := b.a.cat.update("reindex a pack", func(tx *sql.Tx) error { return b.pack(ctx, tx, n, i == len(packs)-1, b.old.committed[n]) })
 		if err != nil {
 			return nil, b.a.catalogError("reindex "+packName(n), err)
 		}
 	}
+	b.missingPacks(packs)
 	if err := b.snapshots(); err != nil {
 		return nil, err
 	}
-	if journals != nil {
+	if len(b.report.Problems) > 0 {
+		if err := b.markLoss(); err != nil {
+			return nil, b.a.catalogError("mark the snapshots", err)
+		}
+	}
+	if b.old.damage != nil {
 		b.report.Problems = append(b.report.Problems, Problem{Member: catalogFile, Reason: fmt.Sprintf(
-			"the journals of imports in the old catalog could not be read (%v): the next import looks at the target to find what is there already", journals)})
+			"the journals of imports in the old catalog could not be read (%v): the next import looks at the target to find what is there already", b.old.damage)})
 	}
 	v := &verification{a: b.a, report: b.report, lost: map[Hash]int{}}
 	if err := errors.Join(v.missingBlobs(), v.nameLost()); err != nil {
 		return nil, err
 	}
 	return &v.report, nil
-}
-
-// old reads what the packs do not tell from the old catalog: how much of each
-// pack was committed, and the journals, which it copies. It is no failure when
-// there is no old catalog; journals is what kept them from being read.
-func (b *rebuild) old() (committed map[int]int64, journals error) {
-	committed = map[int]int64{}
-	path := b.a.path(catalogFile)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return committed, nil
-	}
-	c, err := openCatalog(path, false)
-	if err != nil {
-		return committed, err
-	}
-	old := &Archive{dir: b.a.dir, cat: c}
-	if packs, err := old.packRows(); err == nil {
-		for _, p := range packs {
-			committed[p.n] = p.length
-		}
-	}
-	journals = copyJournals(b.a.cat, path)
-	return committed, errors.Join(journals, c.close())
-}
-
-// copyJournals copies the journal tables of the catalog at path.
-func copyJournals(to *catalog, path string) error {
-	if _, err := to.write.Exec(`ATTACH ? AS old`, dsn(path, "mode=rw")); err != nil {
-		return err
-	}
-	err := to.update(func(tx *sql.Tx) error {
-		for _, table := range journalTables {
-			if _, err := tx.Exec(fmt.Sprintf(`INSERT INTO main.%[1]s SELECT * FROM old.%[1]s`, table)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	_, detach := to.write.Exec(`DETACH old`)
-	return errors.Join(err, detach)
 }
 
 // pack puts rows for all that is whole in one pack.
@@ -169,7 +155,7 @@ func (b *rebuild) pack(ctx context.Context, tx *sql.Tx, n int, last bool, commit
 	var whole int64 // up to the end of the last whole frame
 	var bad []Problem
 	sealed := false
-	err = scanPack(ctx, file, n, info.Size(), func(f frame) error {
+	err = scanAhead(ctx, file, n, info.Size(), func(f frame) error {
 		b.report.Bytes += f.length
 		if b.progress != nil {
 			b.progress(b.report.Bytes, b.total)
@@ -194,6 +180,8 @@ func (b *rebuild) pack(ctx context.Context, tx *sql.Tx, n int, last bool, commit
 		whole, sealed = info.Size(), true
 	case !sealed && len(bad) > 0 && bad[len(bad)-1].Offset >= max(whole, committed):
 		bad = bad[:len(bad)-1] // what a run was writing when it was killed
+	case len(bad) == 0 && whole < committed:
+		bad = append(bad, Problem{Pack: n, Offset: whole, Reason: fmt.Sprintf("the pack is cut short: it has %d bytes of %d", whole, committed)})
 	}
 	b.report.Problems = append(b.report.Problems, bad...)
 	crc, err := packCRC(file, whole)
@@ -239,13 +227,14 @@ func (b *rebuild) snapshots() error {
 	if err != nil {
 		return b.a.catalogError("look for unfinished snapshots", err)
 	}
-	var finished int
+	finished := 0
 	if _, err := b.a.cat.row(`SELECT coalesce(max(n), 0) FROM snapshot`, nil, &finished); err != nil {
 		return b.a.catalogError("look for unfinished snapshots", err)
 	}
+	finished = max(finished, b.old.finished)
 	for i, n := range list {
 		if i == len(list)-1 && n > finished {
-			err := b.a.cat.update(func(tx *sql.Tx) error {
+			err := b.a.cat.update("open the unfinished snapshot", func(tx *sql.Tx) error {
 				_, err := tx.Exec(`INSERT INTO snapshot (n, started) VALUES (?, ?)`, n, now())
 				return err
 			})
@@ -266,18 +255,19 @@ func (b *rebuild) replace() error {
 	}
 	f, err := os.OpenFile(b.path, os.O_RDWR, 0)
 	if err == nil {
-		err = errors.Join(f.Sync(), f.Close())
+		err = errors.Join(failpoint.Do("sync the new catalog", b.path, f.Sync), f.Close())
 	}
 	if err != nil {
 		return writeError(b.path, err)
 	}
-	// The old log would be taken for the new catalog's.
+	// The old log would be taken for the new catalog's. The old catalog stays
+	// until the new one takes its place: it has the journals too.
 	path := b.a.path(catalogFile)
-	if err := removeCatalog(path); err != nil {
+	if err := removeLogs(path); err != nil {
 		return err
 	}
-	if err := os.Rename(b.path, path); err != nil {
-		return fmt.Errorf("reindex: put the new catalog in place: %w", err)
+	if err := rename(b.path, path); err != nil {
+		return writeError(path, err)
 	}
 	return writeError(path, syncDir(b.a.dir))
 }

@@ -170,7 +170,7 @@ func (r *Run) newPack() error {
 	if err != nil {
 		return err
 	}
-	err = r.a.cat.update(func(tx *sql.Tx) error { return putPack(tx, pack.packRow) })
+	err = r.a.cat.update("begin a pack", func(tx *sql.Tx) error { return putPack(tx, pack.packRow) })
 	if err != nil {
 		return errors.Join(r.a.catalogError("begin a pack", err), pack.close())
 	}
@@ -188,7 +188,7 @@ func frameBytes(frame []byte) func(io.Writer) error {
 // fail ends the writing.
 func (r *Run) fail(err error) error {
 	if err != nil && r.broken == nil {
-		r.broken = err
+		r.broken = r.tellNeed(err, 0)
 	}
 	return err
 }

@@ -40,6 +40,39 @@ func scanPack(ctx context.Context, file io.ReaderAt, n int, end int64, visit fun
 	return nil
 }
 
+// scanAhead is scanPack, but reads and decompresses while visit works on what was
+// read before.
+func scanAhead(ctx context.Context, file io.ReaderAt, n int, end int64, visit func(frame) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	frames := make(chan frame, 4) // few: each may hold an object of maxObject
+	var scanned error
+	go func() {
+		defer close(frames)
+		scanned = scanPack(ctx, file, n, end, func(f frame) error {
+			select {
+			case frames <- f:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	var err error
+	for f := range frames {
+		if err != nil {
+			continue // the other side has to come to its end
+		}
+		if err = visit(f); err != nil {
+			cancel()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return scanned
+}
+
 // readFrame reads and checks the frame at off. With an error, length is what
 // the frame itself says, 0 when it says nothing.
 func readFrame(r io.ReaderAt, n int, off, end int64) frame {

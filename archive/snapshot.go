@@ -36,7 +36,9 @@ type Failure struct {
 	Reason string `json:"reason"`
 }
 
-// Snapshots are the finished ones, oldest first.
+// Snapshots are the finished ones, oldest first. Where a reindex found that
+// something was lost, those up to then have no State: the changes since would not
+// bring it back, all must be enumerated again.
 func (a *Archive) Snapshots() ([]SnapshotRecord, error) {
 	list, err := rows(a.cat, func(rs *sql.Rows) (SnapshotRecord, error) {
 		var text string
@@ -44,9 +46,27 @@ func (a *Archive) Snapshots() ([]SnapshotRecord, error) {
 		if err := rs.Scan(&text); err != nil {
 			return rec, err
 		}
-		return rec, json.Unmarshal([]byte(text), &rec)
+		if err := json.Unmarshal([]byte(text), &rec); err != nil {
+			return rec, a.damagedCatalog(fmt.Errorf("a snapshot's record is %w", err))
+		}
+		return rec, nil
 	}, `SELECT record FROM snapshot WHERE record IS NOT NULL ORDER BY n`)
-	return list, a.catalogError("list snapshots", err)
+	if err != nil {
+		return nil, a.catalogError("list snapshots", err)
+	}
+	lost, err := a.lastLossy()
+	if err != nil {
+		return nil, err
+	}
+	for _, rec := range list {
+		for name, t := range rec.Types {
+			if rec.Snapshot <= lost {
+				t.State = ""
+				rec.Types[name] = t
+			}
+		}
+	}
+	return list, nil
 }
 
 // Unfinished is the snapshot that a killed run left open, and how many objects

@@ -89,7 +89,7 @@ func (v *verification) pack(ctx context.Context, p packRow) error {
 	rows := v.a.placed(p.n)
 	v.holes = nil
 	sealed := false
-	err = scanPack(ctx, file, p.n, end, func(f frame) error {
+	err = scanAhead(ctx, file, p.n, end, func(f frame) error {
 		v.report.Bytes += f.length
 		if v.progress != nil {
 			v.progress(v.report.Bytes, v.total)

@@ -183,6 +183,33 @@ func TestWhatAReindexLeftOutIsFetchedAgain(t *testing.T) {
 	}
 }
 
+// The count of objects tells nothing when an older record takes the place of
+// the one that is lost.
+func TestALostNewestRecordIsReadAgain(t *testing.T) {
+	s := filled(20)
+	dir := filepath.Join(t.TempDir(), "archive")
+	ar, err := archive.Create(dir, s.Origin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustExport(t, s, ar)
+	s.flag("m3", "$flagged")
+	mustExport(t, s, ar)
+	flip(t, ar, `SELECT pack, start, length FROM record WHERE id = 'm3' AND snapshot = 2`)
+	if err := ar.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if rep, err := archive.Reindex(t.Context(), dir, nil); err != nil || len(rep.Problems) == 0 {
+		t.Fatalf("reindex found %+v, %v", rep, err)
+	}
+	if ar, err = archive.Open(dir); err != nil {
+		t.Fatal(err)
+	}
+	defer ar.Close()
+	mustExport(t, s, ar)
+	s.has(t, ar)
+}
+
 func blobOf(t *testing.T, ar *archive.Archive, id string) archive.Hash {
 	t.Helper()
 	rec, err := ar.Object(0, account.Email, id)
@@ -195,16 +222,22 @@ func blobOf(t *testing.T, ar *archive.Archive, id string) archive.Hash {
 // damage flips a bit of a blob's frame in the pack.
 func damage(t *testing.T, ar *archive.Archive, h archive.Hash) {
 	t.Helper()
+	flip(t, ar, `SELECT pack, start, length FROM blob WHERE lower(hex(hash)) = ?`, string(h))
+}
+
+// flip flips a bit in the middle of the frame that a query finds.
+func flip(t *testing.T, ar *archive.Archive, query string, args ...any) {
+	t.Helper()
 	catalog, err := sql.Open("sqlite", filepath.Join(ar.Dir(), "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer catalog.Close()
-	var start, length int
-	if err := catalog.QueryRow(`SELECT start, length FROM blob WHERE lower(hex(hash)) = ?`, string(h)).Scan(&start, &length); err != nil {
+	var n, start, length int
+	if err := catalog.QueryRow(query, args...).Scan(&n, &start, &length); err != nil {
 		t.Fatal(err)
 	}
-	pack := filepath.Join(ar.Dir(), "packs", "000001.tar.zst")
+	pack := filepath.Join(ar.Dir(), "packs", fmt.Sprintf("%06d.tar.zst", n))
 	data, err := os.ReadFile(pack)
 	if err != nil {
 		t.Fatal(err)

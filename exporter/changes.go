@@ -101,7 +101,7 @@ func (m *mail) fresh(ctx context.Context, ids []string) error {
 			}
 		}
 		l := &lot{}
-		feedErr := m.take.feed(ctx, l, list)
+		feedErr := m.take.feed(l, list)
 		if err := m.take.finish(l); err != nil {
 			return err
 		}

@@ -103,6 +103,7 @@ func (m *mail) start(ctx context.Context) error {
 		return kept(err)
 	}
 	known = known && (m.p.Listing || m.p.State != "")
+	// The archive keeps no state for a snapshot of which something was lost.
 	if last := m.lastOf(account.Email); !known && last.State != "" && !m.moved {
 		m.p = place{State: last.State, At: m.last.Finished}
 		known = true
@@ -113,11 +114,6 @@ func (m *mail) start(ctx context.Context) error {
 	stale := false
 	if known {
 		if stale, err = m.stale(ctx); err != nil {
-			return err
-		}
-	}
-	if known && !stale && !m.p.Listing {
-		if stale, err = m.lossy(); err != nil {
 			return err
 		}
 	}
@@ -162,10 +158,10 @@ func (m *mail) savePlace() error {
 	if err := m.save(); err != nil {
 		return err
 	}
-	if m.p.Passes == 0 && !m.touched {
+	if m.p.Passes == 0 && !m.touched.Load() {
 		return nil
 	}
-	m.touched = true
+	m.touched.Store(true)
 	if err := m.run.SetProgress(emailKey, m.p); err != nil {
 		return kept(err)
 	}

@@ -6,6 +6,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"mailhaul/account"
 	"mailhaul/archive"
@@ -39,17 +43,19 @@ type export struct {
 	// moved: the archive was made from the same account under another address.
 	moved   bool
 	tallies map[string]*tally
-	types   map[string]archive.TypeRecord
-	unknown map[string]bool
 	got     fetched
 	// touched: the archive has something of this snapshot.
-	touched bool
+	touched atomic.Bool
 	// quiet: what is listed is listed for a second time, its progress was shown.
 	quiet bool
 	// unread are ids of Emails that the source listed and did not hand out.
 	unread map[string]bool
 	// retried: what failed in earlier runs was tried again.
 	retried bool
+
+	mu      sync.Mutex // guards what follows: types are exported side by side
+	types   map[string]archive.TypeRecord
+	unknown map[string]bool
 }
 
 // Export brings the archive up to date with the source, as a new snapshot. On
@@ -132,22 +138,27 @@ func (e *export) restore() error {
 	for _, t := range account.Types {
 		e.tallies[t.Name] = newTally(before[t.Name], e.lastOf(t).Failed)
 	}
-	e.touched = e.run.Resumed()
+	e.touched.Store(e.run.Resumed())
 	return nil
 }
 
 // save keeps the tallies with what was put so far. A run that has nothing to
 // keep leaves no trace in the archive.
 func (e *export) save() error {
+	e.mu.Lock() // so that older tallies do not replace newer ones
+	defer e.mu.Unlock()
 	now := map[string]tallyRecord{}
+	// A blob that was lost is fetched again without a change to its object.
+	touched := e.got.blobs.Load() > 0
 	for _, t := range account.Types {
 		n := e.tallies[t.Name].record()
 		now[t.Name] = n
-		e.touched = e.touched || n.Changed+n.Gone > 0 || !failedBefore(n.Failed, e.lastOf(t).Failed)
+		touched = touched || n.Changed+n.Gone > 0 || !failedBefore(n.Failed, e.lastOf(t).Failed)
 	}
-	// A blob that was lost is fetched again without a change to its object.
-	e.touched = e.touched || e.got.blobs.Load() > 0
-	if !e.touched {
+	if touched {
+		e.touched.Store(true)
+	}
+	if !e.touched.Load() {
 		return nil
 	}
 	return kept(e.run.SetProgress(tallyKey, now))
@@ -161,26 +172,36 @@ func (e *export) lastOf(t account.Type) archive.TypeRecord {
 	return e.last.Types[t.Name]
 }
 
-// everything exports each type, and the mailboxes once more when messages
-// came: one may lie in a mailbox that was made after the mailboxes were listed.
+// everything exports each type: the mailboxes, the others side by side, and
+// the mailboxes once more when messages came: one may lie in a mailbox that was
+// made after the mailboxes were listed.
 func (e *export) everything(ctx context.Context) error {
 	if e.moved {
 		e.report.emit(progress.Event{Kind: progress.Warning, Text: fmt.Sprintf("the archive was made from %s and now goes on from %s",
 			originText(e.ar.Manifest().Account), originText(e.src.Origin()))})
 	}
-	for _, t := range account.Types {
-		before := e.tallies[t.Name].moved()
-		if err := e.one(ctx, t); err != nil {
-			return err
-		}
-		if t.Name != account.Email.Name || e.tallies[t.Name].moved() == before {
-			continue
-		}
-		if err := e.settle(ctx); err != nil {
-			return err
-		}
+	if err := e.one(ctx, account.Mailbox); err != nil {
+		return err
 	}
-	return nil
+	messages := e.tallies[account.Email.Name]
+	before := messages.moved()
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return e.one(gctx, account.Email) })
+	g.Go(func() error {
+		for _, t := range account.Types {
+			if t.Name == account.Mailbox.Name || t.Name == account.Email.Name {
+				continue
+			}
+			if err := e.one(gctx, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := g.Wait(); err != nil || messages.moved() == before {
+		return err
+	}
+	return e.settle(ctx)
 }
 
 // settle lists the mailboxes again until they fit the messages.
@@ -227,7 +248,9 @@ func (e *export) one(ctx context.Context, t account.Type) error {
 		e.report.emit(progress.Event{Kind: progress.Failure, Stage: t.Name, Item: t.Name + " as a whole", Text: rec.Error,
 			Advice: "what the archive held of it is kept; run the same export again"})
 	}
+	e.mu.Lock()
 	e.types[t.Name] = rec
+	e.mu.Unlock()
 	return e.save()
 }
 
@@ -244,8 +267,8 @@ func (e *export) finish() (*Result, error) {
 			res.Failed++
 		}
 	}
-	if e.last != nil && sameOutcome(rec, *e.last) && (!e.touched || e.foundNothing(rec)) {
-		if e.touched {
+	if e.last != nil && sameOutcome(rec, *e.last) && (!e.touched.Load() || e.foundNothing(rec)) {
+		if e.touched.Load() {
 			if err := e.run.Discard(); err != nil {
 				return nil, err
 			}

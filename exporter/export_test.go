@@ -559,6 +559,29 @@ func TestASizeThatIsWrongKeepsTheBytesAndTheDoubt(t *testing.T) {
 	s.has(t, ar)
 }
 
+// The row of a message may be on the disk before the note that it is in doubt.
+func TestADoubtSurvivesAKill(t *testing.T) {
+	s := filled(3)
+	s.blobs["b-message 1"] = "short"
+	ar := newArchive(t, s)
+	run, err := ar.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, _, err := run.PutBlob(strings.NewReader("short"), -1)
+	if err == nil {
+		_, err = run.PutObject(account.Email, s.mails[1], h)
+	}
+	if err = errors.Join(err, run.Close()); err != nil {
+		t.Fatal(err)
+	}
+	res := mustExport(t, s, ar)
+	if f := res.Snapshot.Types["Email"].Failed; len(f) != 1 || f[0].ID != "m2" || !strings.Contains(f[0].Reason, "9 bytes") {
+		t.Errorf("failed %+v", f)
+	}
+	s.has(t, ar)
+}
+
 func TestOneBlobThatStallsDoesNotEndTheRun(t *testing.T) {
 	s := filled(3)
 	s.onFetch = func(blobID string) error {

@@ -3,7 +3,6 @@ package exporter
 import (
 	"context"
 	"fmt"
-	"io"
 	"sync/atomic"
 
 	"mailhaul/account"
@@ -31,6 +30,8 @@ func (s *jmapSource) Origin() archive.Origin {
 }
 
 func (s *jmapSource) Own() bool { return s.a.Own }
+
+func (s *jmapSource) atOnce() int { return int(s.a.Client.Limits().MaxConcurrentRequests) }
 
 func (s *jmapSource) shared() bool { return s.a.Group }
 
@@ -116,14 +117,6 @@ func (s *jmapSource) Count(ctx context.Context, t account.Type) (int64, error) {
 		return 0, err
 	}
 	return p.Total, nil
-}
-
-func (s *jmapSource) Fetch(ctx context.Context, blobID string, size int64, take func(io.Reader) error) error {
-	err := s.a.Download(ctx, blobID, size, take)
-	if jmapclient.KindOf(err) == jmapclient.NotFound {
-		return fmt.Errorf("%w: %w", ErrBlobGone, err)
-	}
-	return err
 }
 
 // sourceError gives the server's errors that mean something to an export the

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"mailhaul/account"
 	"mailhaul/archive"
+	"mailhaul/internal/progress"
 	"mailhaul/jmapclient"
 	"mailhaul/jmapclient/jmaptest"
 )
@@ -24,6 +25,7 @@ import (
 // world is a JMAP server with alice's account.
 type world struct {
 	*jmaptest.Server
+	giveUp time.Duration // see jmapclient.Options
 	// before is called with the methods of an API request before it is served.
 	mu     sync.Mutex
 	before func(body string)
@@ -61,7 +63,7 @@ func newWorld(t *testing.T, p jmaptest.Profile) *world {
 // as is alice's account as the one signed in sees it.
 func (w *world) as(t *testing.T, login, password string) Source {
 	t.Helper()
-	c, err := jmapclient.Dial(t.Context(), jmapclient.Options{URL: w.URL,
+	c, err := jmapclient.Dial(t.Context(), jmapclient.Options{URL: w.URL, GiveUpAfter: w.giveUp,
 		Auth: jmapclient.Auth{Username: login, Password: password}})
 	if err != nil {
 		t.Fatal(err)
@@ -143,55 +145,112 @@ func narrow(p jmaptest.Profile, page int64) jmaptest.Profile {
 	return p
 }
 
+// One path for every server there is a profile of, as the user and as the
+// administrator.
 func TestJMAPExportAndAgain(t *testing.T) {
-	for name, p := range profiles {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, narrow(p, 16))
-			for i := range 40 {
-				w.deliver(i, "Inbox", "Projects/2024")
-			}
-			w.AddScript("alice", "filters", "keep;", true)
-			w.AddIdentity("alice", jmaptest.Identity{Name: "Alice", Email: "alice@example.org"})
-			src := w.alice(t)
-			ar := newArchive(t, src)
-			res := mustExport(t, src, ar)
-			if res.Failed != 0 {
-				t.Fatalf("failed: %+v", res.Snapshot.Types)
-			}
-			w.has(t, ar)
-			for blob, n := range w.BlobFetches() {
-				if n > 1 {
-					t.Errorf("%s was fetched %d times", blob, n)
+	for _, p := range jmaptest.Profiles {
+		for _, login := range []string{"alice", "admin"} {
+			t.Run(p.Name+"/"+login, func(t *testing.T) {
+				w := newWorld(t, narrow(p, 16))
+				if p.VacationCloses {
+					w.giveUp = 100 * time.Millisecond
 				}
-			}
-			w.ResetCounts()
-			src = w.alice(t)
-			if res := mustExport(t, src, ar); !res.Unchanged {
-				t.Errorf("the second time: %+v", res)
-			}
-			n := w.Requests()
-			if all := n["session"] + n["api"] + n["download"]; all > 10 {
-				t.Errorf("an unchanged account took %d requests: %v", all, n)
-			}
-			id := w.deliver(99)
-			w.Modify("alice", id, []string{"Projects"}, []string{"$seen"})
-			w.Destroy("alice", w.EmailIDs("alice")[3])
-			mustExport(t, src, ar)
-			w.has(t, ar)
-		})
+				sign := func() Source { return w.signIn(t, p, login) }
+				exportAndAgain(t, w, p, sign)
+			})
+		}
 	}
 }
 
-func TestJMAPAsAdministrator(t *testing.T) {
-	w := newWorld(t, jmaptest.Stalwart07)
-	w.deliver(1)
-	src := w.as(t, "admin", "root")
+// signIn signs in as the user, or as the administrator where that is a way to
+// the user's account: on some as the user with the administrator's password.
+func (w *world) signIn(t *testing.T, p jmaptest.Profile, login string) Source {
+	switch {
+	case login == "alice":
+		return w.alice(t)
+	case p.MasterSignIn:
+		return w.as(t, "alice%admin", "root")
+	}
+	return w.as(t, "admin", "root")
+}
+
+func exportAndAgain(t *testing.T, w *world, p jmaptest.Profile, sign func() Source) {
+	for i := range 40 {
+		w.deliver(i, "Inbox", "Projects/2024")
+	}
+	w.AddScript("alice", "filters", "keep;", true)
+	w.AddIdentity("alice", jmaptest.Identity{Name: "Alice", Email: "alice@example.org"})
+	src := sign()
 	ar := newArchive(t, src)
 	res := mustExport(t, src, ar)
-	w.has(t, ar)
-	if src.Own() || !slices.Contains(res.Snapshot.Unknown, "Mailbox.isSubscribed") {
-		t.Errorf("own %v, unknown %q", src.Own(), res.Snapshot.Unknown)
+	for name, r := range res.Snapshot.Types {
+		broken := name == "VacationResponse" && p.VacationCloses
+		if len(r.Failed) > 0 || (r.Error != "") != broken {
+			t.Fatalf("%s failed: %+v", name, r)
+		}
 	}
+	w.has(t, ar)
+	for blob, n := range w.BlobFetches() {
+		if n > 1 {
+			t.Errorf("%s was fetched %d times", blob, n)
+		}
+	}
+	if !src.Own() && !slices.Contains(res.Snapshot.Unknown, "Mailbox.isSubscribed") {
+		t.Errorf("what is not known: %q", res.Snapshot.Unknown)
+	}
+	w.ResetCounts()
+	src = sign()
+	if res := mustExport(t, src, ar); !res.Unchanged {
+		t.Errorf("the second time: %+v", res)
+	}
+	n := w.Requests()
+	if all := n["session"] + n["api"] + n["download"]; all > 12 && !p.VacationCloses {
+		t.Errorf("an unchanged account took %d requests: %v", all, n)
+	}
+	id := w.deliver(99)
+	w.Modify("alice", id, []string{"Projects"}, []string{"$seen"})
+	w.Destroy("alice", w.EmailIDs("alice")[3])
+	mustExport(t, src, ar)
+	w.has(t, ar)
+}
+
+// Where no download comes any more the run ends; messages are not failed one
+// after the other.
+func TestJMAPDeadDownloads(t *testing.T) {
+	w := newWorld(t, jmaptest.Strict)
+	const messages = 60
+	for i := range messages {
+		w.Deliver("alice", jmaptest.Message{Mailboxes: []string{"Inbox"}, ReceivedAt: time.Unix(1700000000+int64(i), 0),
+			Raw: fmt.Appendf(nil, "Subject: %d\r\n\r\n%s", i, strings.Repeat("large", batchBlob/4))})
+	}
+	dead := jmaptest.Fault{Match: func(r jmaptest.Request) bool { return r.Kind == "download" }, Do: jmaptest.DropBefore}
+	w.Inject(dead)
+	c, err := jmapclient.Dial(t.Context(), jmapclient.Options{URL: w.URL, GiveUpAfter: 50 * time.Millisecond,
+		Auth: jmapclient.Auth{Username: "alice", Password: "secret"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	a, err := c.Account(t.Context(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := JMAP(a)
+	ar := newArchive(t, src)
+	var failed atomic.Int64
+	_, err = Export(t.Context(), src, ar, Options{Events: func(e progress.Event) {
+		if e.Kind == progress.Failure {
+			failed.Add(1)
+		}
+	}})
+	if jmapclient.KindOf(err) != jmapclient.Unreachable || failed.Load() > messages/2 {
+		t.Errorf("%d messages were failed, then: %v", failed.Load(), err)
+	}
+	w.ClearFaults()
+	if res := mustExport(t, w.alice(t), ar); res.Failed != 0 {
+		t.Errorf("afterwards: %+v", res.Snapshot.Types["Email"])
+	}
+	w.has(t, ar)
 }
 
 func TestJMAPFewRequestsForManySmallMessages(t *testing.T) {

@@ -2,104 +2,53 @@ package exporter
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"slices"
+	"io"
 
 	"mailhaul/jmapclient"
 )
 
-// The capabilities under which servers have Blob/get: RFC 9404, and Cyrus's
-// own, which gives no digests.
-const (
-	blobCapability  = "urn:ietf:params:jmap:blob"
-	cyrusCapability = "https://cyrusimap.org/ns/jmap/blob"
-	coreCapability  = "urn:ietf:params:jmap:core"
-)
+// batchRefusals is how many refusals of Blob/get in a row are taken for the
+// server's last word on it.
+const batchRefusals = 3
 
-// blobUsing is the capability for Blob/get and whether it gives SHA-256
-// digests; "" when the account has none.
-func (s *jmapSource) blobUsing() (urn string, digests bool) {
-	if raw, ok := s.a.Capabilities[blobCapability]; ok {
-		var c struct {
-			Digests []string `json:"supportedDigestAlgorithms"`
-		}
-		_ = json.Unmarshal(raw, &c) // a capability of another shape offers none
-		return blobCapability, slices.Contains(c.Digests, "sha-256")
-	}
-	if _, ok := s.a.Capabilities[cyrusCapability]; ok {
-		return cyrusCapability, false
-	}
-	return "", false
-}
+// errNoDownloads: the server answers, but no blob comes any more. One after the
+// other would fail for the same reason.
+var errNoDownloads = errors.New("the server hands out no messages any more")
 
-// batchRefusals is how many refusals of Blob/get are taken for the server's
-// last word on it.
-const batchRefusals = 2
+func (s *jmapSource) batches() bool { return s.a.HasBlobs() && s.refusals.Load() < batchRefusals }
 
-func (s *jmapSource) batches() bool {
-	urn, _ := s.blobUsing()
-	return urn != "" && s.refusals.Load() < batchRefusals
-}
+func (s *jmapSource) batchLimit() int { return int(s.a.Client.Limits().MaxObjectsInGet) }
 
 // fetchBatch reads blobs with Blob/get (RFC 9404 §4.2): for small ones requests
 // cost more than bytes, and servers ration requests.
 func (s *jmapSource) fetchBatch(ctx context.Context, blobIDs []string, take func(string, []byte) error) error {
-	if s.refusals.Load() >= batchRefusals {
+	if !s.batches() {
 		return nil
 	}
-	urn, digests := s.blobUsing()
-	props := []string{"data:asBase64", "size"}
-	if digests {
-		props = append(props, "digest:sha-256")
-	}
-	raw, err := s.a.Call(ctx, []string{coreCapability, urn}, "Blob/get", map[string]any{"ids": blobIDs, "properties": props}, true)
-	if err != nil {
-		s.refusals.Add(1)
-		if k := jmapclient.KindOf(err); k == jmapclient.Unsupported || k == jmapclient.Invalid {
-			s.refusals.Store(batchRefusals)
+	err := s.a.Blobs(ctx, blobIDs, take)
+	switch jmapclient.KindOf(err) {
+	case jmapclient.Unsupported:
+		s.refusals.Store(batchRefusals)
+	case jmapclient.Limit: // fewer may do
+	case 0:
+		if err == nil {
+			s.refusals.Store(0)
 		}
-		return err
-	}
-	var answer struct {
-		List []batchedBlob `json:"list"`
-	}
-	if err := json.Unmarshal(raw, &answer); err != nil {
+	default:
 		s.refusals.Add(1)
-		return fmt.Errorf("the answer to Blob/get makes no sense: %w", err)
 	}
-	for _, b := range answer.List {
-		if data, ok := b.bytes(); ok {
-			if err := take(b.ID, data); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return err
 }
 
-type batchedBlob struct {
-	ID        string  `json:"id"`
-	Data      *string `json:"data:asBase64"`
-	Size      int64   `json:"size"`
-	Digest    string  `json:"digest:sha-256"`
-	Truncated bool    `json:"isTruncated"`
-}
-
-// bytes are the blob's, if they are what the server says they are.
-func (b batchedBlob) bytes() ([]byte, bool) {
-	if b.Data == nil || b.Truncated {
-		return nil, false
+func (s *jmapSource) Fetch(ctx context.Context, blobID string, size int64, take func(io.Reader) error) error {
+	err := s.a.Download(ctx, blobID, size, take)
+	switch kind := jmapclient.KindOf(err); {
+	case kind == jmapclient.NotFound:
+		return fmt.Errorf("%w: %w", ErrBlobGone, err)
+	case kind == jmapclient.Unreachable && s.a.Client.Dead(jmapclient.Downloads):
+		return fmt.Errorf("%w: %w", errNoDownloads, err)
 	}
-	data, err := base64.StdEncoding.DecodeString(*b.Data)
-	if err != nil || int64(len(data)) != b.Size {
-		return nil, false
-	}
-	sum := sha256.Sum256(data)
-	if b.Digest != "" && b.Digest != base64.StdEncoding.EncodeToString(sum[:]) {
-		return nil, false
-	}
-	return data, true
+	return err
 }

@@ -14,6 +14,9 @@ const (
 	anchorsKept = 5
 	// mostRestarts bounds how often a listing begins again because all of them went.
 	mostRestarts = 10
+	// pagesAhead is how many pages are being taken at most before the oldest
+	// is waited for: their objects are in memory.
+	pagesAhead = 3
 )
 
 // turned is a page, or the error instead of one.
@@ -28,9 +31,14 @@ type turned struct {
 func (m *mail) list(ctx context.Context) error {
 	reading, stop := context.WithCancel(ctx)
 	pages := make(chan turned, 1)
+	var open []*listing // pages that are being taken, oldest first
 	defer func() {
 		stop()
 		for range pages { // until the reader has ended
+		}
+		m.take.abandon()
+		for _, l := range open {
+			l.lot.wg.Wait()
 		}
 	}()
 	anchors := m.p.Anchors
@@ -38,27 +46,34 @@ func (m *mail) list(ctx context.Context) error {
 		defer close(pages)
 		m.turnPages(reading, anchors, pages)
 	}()
-	// A page is finished only when the next one has been fed, so that the
-	// workers do not idle; the place moves on when a page is wholly in.
-	var before, current *listing
-	for page := range pages {
-		err := page.err
-		if err == nil {
-			current = &listing{turned: page}
-			err = m.takePage(ctx, current)
-		}
-		if settled := m.settlePage(before); settled != nil || err != nil {
-			if current != nil {
-				current.lot.wg.Wait()
+	// The workers do not idle while a page is finished; the place moves behind
+	// a page when it is wholly in.
+	settle := func(most int) error {
+		for len(open) > most {
+			if err := m.settlePage(open[0]); err != nil {
+				return err
 			}
-			return errors.Join(err, settled)
+			open = open[1:]
 		}
-		before, current = current, nil
+		return nil
+	}
+	for page := range pages {
+		if page.err != nil {
+			return errors.Join(page.err, settle(0))
+		}
+		l := &listing{turned: page}
+		open = append(open, l)
+		if err := m.takePage(l); err != nil {
+			return errors.Join(err, settle(1)) // all but this one
+		}
+		if err := settle(pagesAhead - 1); err != nil {
+			return err
+		}
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return errors.Join(err, settle(0))
 	}
-	if err := m.settlePage(before); err != nil {
+	if err := settle(0); err != nil {
 		return err
 	}
 	m.p.Listing, m.p.Anchors = false, nil
@@ -72,7 +87,7 @@ type listing struct {
 }
 
 // takePage notes what a page lists and starts taking it.
-func (m *mail) takePage(ctx context.Context, l *listing) error {
+func (m *mail) takePage(l *listing) error {
 	if l.restart {
 		m.stage.done.Store(0)
 	}
@@ -88,7 +103,7 @@ func (m *mail) takePage(ctx context.Context, l *listing) error {
 	for _, o := range l.List {
 		delete(m.unread, o.ID())
 	}
-	return m.take.feed(ctx, &l.lot, l.List)
+	return m.take.feed(&l.lot, l.List)
 }
 
 // settlePage waits until a page is in the archive and moves the place behind it.

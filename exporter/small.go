@@ -35,7 +35,7 @@ func (e *export) small(ctx context.Context, t account.Type) (state string, err e
 	k := e.taker(ctx, t, stage)
 	defer k.close()
 	l := &lot{}
-	feedErr := k.feed(ctx, l, list)
+	feedErr := k.feed(l, list)
 	if err := k.finish(l); err != nil {
 		return "", err
 	}
@@ -84,16 +84,20 @@ func (e *export) ownOnly(t account.Type, o account.Object) account.Object {
 		return o
 	}
 	for _, prop := range t.PerCaller {
-		name := t.Name + "." + prop
-		if e.unknown[name] {
-			continue
-		}
-		e.unknown[name] = true
-		if prop == "isSubscribed" {
+		if e.unlearnt(t.Name+"."+prop) && prop == "isSubscribed" {
 			e.tellSubscriptions(t)
 		}
 	}
 	return o.Without(t.PerCaller...)
+}
+
+// unlearnt notes that a property can't be learnt; first says that it is news.
+func (e *export) unlearnt(name string) (first bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	first = !e.unknown[name]
+	e.unknown[name] = true
+	return first
 }
 
 // tellSubscriptions says why subscriptions stay behind.

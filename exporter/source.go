@@ -63,6 +63,8 @@ var ErrBlobGone = errors.New("the blob is not there")
 type blobBatcher interface {
 	// batches says whether asking is worth while.
 	batches() bool
+	// batchLimit is how many it takes to be asked for at once.
+	batchLimit() int
 	// fetchBatch hands blobs to take in any order. What it does not hand out,
 	// for whatever reason, is fetched one by one.
 	fetchBatch(ctx context.Context, blobIDs []string, take func(blobID string, data []byte) error) error
@@ -76,3 +78,6 @@ type faultTeller interface {
 // sharer is a source that may be a mailbox of several users, as whom nobody
 // signs in.
 type sharer interface{ shared() bool }
+
+// limiter is a source that says how many requests it takes at once.
+type limiter interface{ atOnce() int }

@@ -53,8 +53,8 @@ func (k *taker) take(ctx context.Context, objects []account.Object) error {
 }
 
 // held finds the blob of an object in the archive. A blob id is believed when
-// the size fits too; where it does not, when the same object had the same blob
-// before and nothing speaks against it.
+// the size fits too: what is in doubt is fetched again and told again, also by
+// the run after one that was killed before it could note the doubt.
 func (k *taker) held(o account.Object) (archive.Hash, bool, error) {
 	blobID := o.Text(k.t.Blob)
 	if blobID == "" {
@@ -64,22 +64,13 @@ func (k *taker) held(o account.Object) (archive.Hash, bool, error) {
 	if err != nil || !ok {
 		return "", false, kept(err)
 	}
-	if want := k.size(o); want < 0 || n == want {
-		return h, true, nil
-	}
-	if k.tally.doubted(o.ID()) {
-		return "", false, nil
-	}
-	rec, err := k.run.Get(k.t, o.ID())
-	if errors.Is(err, archive.ErrNotFound) {
-		return "", false, nil
-	}
-	return h, err == nil && rec.Blob == h && rec.Object.Text(k.t.Blob) == blobID, kept(err)
+	want := k.sizeOf(o)
+	return h, want < 0 || n == want, nil
 }
 
-// takeBatch fetches many small blobs at once and answers the objects whose
-// blob did not come.
-func (k *taker) takeBatch(ctx context.Context, objects []account.Object) ([]account.Object, error) {
+// takeAtOnce fetches blobs with one request and answers the objects whose blob
+// did not come.
+func (k *taker) takeAtOnce(ctx context.Context, objects []account.Object) ([]account.Object, error) {
 	byBlob := make(map[string]account.Object, len(objects))
 	ids := make([]string, 0, len(objects))
 	for _, o := range objects {
@@ -91,7 +82,7 @@ func (k *taker) takeBatch(ctx context.Context, objects []account.Object) ([]acco
 	done := map[string]bool{}
 	err := k.batch.fetchBatch(ctx, ids, func(blobID string, data []byte) error {
 		o, ok := byBlob[blobID]
-		if want := k.size(o); !ok || want >= 0 && want != int64(len(data)) {
+		if want := k.sizeOf(o); !ok || want >= 0 && want != int64(len(data)) {
 			return nil
 		}
 		h, n, err := k.run.PutBlob(bytes.NewReader(data), int64(len(data)))
@@ -103,16 +94,13 @@ func (k *taker) takeBatch(ctx context.Context, objects []account.Object) ([]acco
 		done[blobID] = true
 		return k.put(o, h)
 	})
-	if err != nil && stops(err) {
-		return nil, err
-	}
 	var left []account.Object
 	for _, o := range objects {
 		if !done[o.Text(k.t.Blob)] {
 			left = append(left, o)
 		}
 	}
-	return left, nil
+	return left, err
 }
 
 // takeOne fetches the blob of one object. When it is not there, the object is
@@ -124,7 +112,7 @@ func (k *taker) takeOne(ctx context.Context, o account.Object) error {
 			return k.fail(o, "", "the server names no content for it")
 		}
 		var h archive.Hash
-		h, _, err = k.fetch(ctx, o, k.size(o))
+		h, _, err = k.fetch(ctx, o, k.sizeOf(o))
 		if err == nil {
 			return k.put(o, h)
 		}
@@ -155,7 +143,7 @@ func (k *taker) takeOne(ctx context.Context, o account.Object) error {
 // lost puts an object whose blob could not be had as announced. Where the size
 // alone was wrong, what the server hands out is kept, and the doubt with it.
 func (k *taker) lost(ctx context.Context, o account.Object, cause error) error {
-	if k.size(o) < 0 || errors.Is(cause, ErrBlobGone) {
+	if k.sizeOf(o) < 0 || errors.Is(cause, ErrBlobGone) || jmapclient.KindOf(cause) == jmapclient.Unreachable {
 		return k.fail(o, "", cause.Error())
 	}
 	h, n, err := k.fetch(ctx, o, -1)
@@ -165,13 +153,16 @@ func (k *taker) lost(ctx context.Context, o account.Object, cause error) error {
 		}
 		return k.fail(o, "", cause.Error())
 	}
-	return k.fail(o, h, fmt.Sprintf("the server says it has %d bytes, but hands out %d, which are kept", k.size(o), n))
+	return k.fail(o, h, fmt.Sprintf("the server says it has %d bytes, but hands out %d, which are kept", k.sizeOf(o), n))
 }
 
 // endsRun tells a server that is gone from one that can't hand out this blob.
 func (k *taker) endsRun(ctx context.Context, err error) bool {
 	if jmapclient.KindOf(err) != jmapclient.Unreachable {
 		return stops(err)
+	}
+	if errors.Is(err, errNoDownloads) {
+		return true
 	}
 	_, err = k.src.State(ctx, k.t)
 	return err != nil

@@ -17,7 +17,7 @@ type tally struct {
 	changed int64
 	gone    int64
 	failed  map[string]archive.Failure // by id
-	suspect map[string]bool            // failed in an earlier run: not believed to be held
+	suspect map[string]bool            // failed in an earlier run: tried again
 }
 
 // tallyRecord is a tally as it is kept.
@@ -75,14 +75,6 @@ func (n *tally) drop(id string, known bool) {
 	if known {
 		n.gone++
 	}
-}
-
-// doubted says whether what is held for an object is in doubt.
-func (n *tally) doubted(id string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	_, failed := n.failed[id]
-	return failed || n.suspect[id]
 }
 
 // suspects are the ids that failed in an earlier run, sorted.

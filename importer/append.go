@@ -26,6 +26,7 @@ type appender struct {
 	useless string             // why it can't be used (any more)
 	none    bool               // nobody asked for it
 	fails   int                // connections that failed in a row
+	refused []*item            // that were appended in vain, with the reason
 	brought int64
 }
 
@@ -36,15 +37,16 @@ func (r *run) newAppender() *appender {
 	return &appender{r: r, none: r.o.IMAP == nil || !r.to.Own}
 }
 
-// bring appends messages until each is done or failed. It yields those for
-// which that can't be.
+// bring appends messages until each is done or refused. It yields those for
+// which it can't be, or was refused, which then say why.
 func (a *appender) bring(ctx context.Context, items []*item) (left []*item, err error) {
 	if a.none {
 		return items, nil
 	}
 	for _, it := range items {
-		it.detours = 0
+		it.detours, it.said = 0, ""
 	}
+	a.refused = nil
 	for len(items) > 0 && a.useless == "" {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -62,7 +64,7 @@ func (a *appender) bring(ctx context.Context, items []*item) (left []*item, err 
 		}
 		items = slices.Concat(items[n:], again) // what had trouble last
 	}
-	return items, nil
+	return slices.Concat(items, a.refused), nil
 }
 
 // appendAll appends messages and looks for them in the account.
@@ -72,7 +74,7 @@ func (a *appender) appendAll(ctx context.Context, items []*item) (again []*item,
 	why := map[*item]string{}
 	for i, it := range items {
 		if a.conn == nil { // lost with the one before
-			again = items[i:]
+			again = slices.Clone(items[i:])
 			break
 		}
 		if err := ctx.Err(); err != nil {
@@ -111,11 +113,12 @@ func (a *appender) appendAll(ctx context.Context, items []*item) (again []*item,
 		if said == "" {
 			said = "the server took it and does not show it"
 		}
-		more, err := r.retryDetour([]*item{it}, "appending it over IMAP failed: "+said)
-		if err != nil {
-			return nil, err
+		if it.detours++; it.detours < mostDetours {
+			again = append(again, it)
+			continue
 		}
-		again = slices.Concat(again, more)
+		it.said = "appending it over IMAP failed: " + said
+		a.refused = append(a.refused, it)
 	}
 	return again, nil
 }

@@ -28,7 +28,7 @@ type imapDoor struct {
 	appended int
 	arrived  func(n int)    // told of each message, nil: nobody is
 	breaks   map[int]string // after the nth message, from 1: "stored", "not stored", "refused"
-
+	refuses  string         // messages with this text, always
 }
 
 type imapSession struct {
@@ -38,16 +38,20 @@ type imapSession struct {
 	login              string
 }
 
-// openIMAP listens for alice.
-func openIMAP(t *testing.T, d *imapDoor) *IMAP {
-	t.Helper()
-	srv := imapserver.New(&imapserver.Options{
+func newIMAPServer(d *imapDoor) *imapserver.Server {
+	return imapserver.New(&imapserver.Options{
 		NewSession: func(c *imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
 			return &imapSession{door: d, conn: c}, &imapserver.GreetingData{}, nil
 		},
 		InsecureAuth: true,
 		Logger:       log.New(io.Discard, "", 0),
 	})
+}
+
+// openIMAP listens for alice.
+func openIMAP(t *testing.T, d *imapDoor) *IMAP {
+	t.Helper()
+	srv := newIMAPServer(d)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	go srv.Serve(l)
@@ -93,7 +97,7 @@ func (s *imapSession) Append(box string, r imap.LiteralReader, o *imap.AppendOpt
 	for _, f := range o.Flags {
 		keywords = append(keywords, "$"+strings.ToLower(strings.TrimPrefix(string(f), `\`)))
 	}
-	if how == "refused" {
+	if how == "refused" || d.refuses != "" && strings.Contains(string(raw), d.refuses) {
 		return nil, &imap.Error{Type: imap.StatusResponseTypeNo, Text: "not today"}
 	}
 	if how != "not stored" {
@@ -112,56 +116,97 @@ func (s *imapSession) Append(box string, r imap.LiteralReader, o *imap.AppendOpt
 func TestAUserBringsInOverIMAPWhatTheServerDrops(t *testing.T) {
 	for name, breaks := range map[string]map[int]string{
 		"all goes well":         nil,
-		"answers lost":          {1: "stored", 30: "stored", 60: "stored"},
+		"answers lost":          {1: "stored", 20: "stored", 45: "stored"},
 		"messages lost":         {1: "not stored", 2: "not stored", 40: "not stored"},
 		"one refused at first":  {7: "refused"},
-		"one refused then lost": {7: "refused", 61: "stored"},
+		"one refused then lost": {7: "refused", 46: "stored"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, ar := newTarget(t, jmaptest.Stalwart07), newArchive(t)
-			d := &imapDoor{s: s.Server, breaks: breaks}
-			ls := repeated()
-			snapshot(t, ar, contents{folders: inboxAndProject, letters: ls})
-			before := len(s.Mailboxes("alice"))
-			res := s.imports(ar, Options{IMAP: openIMAP(t, d)})
-			same(t, "failures", res.Failures, []Failure(nil))
-			same(t, "messages", s.holds(), wants(ls, inboxAndProjects))
-			if n := len(s.Mailboxes("alice")); n != before+1 {
-				t.Errorf("%d mailboxes, want %d: %+v", n, before+1, s.Mailboxes("alice"))
-			}
-			if !slices.ContainsFunc(res.Warnings, func(w string) bool { return strings.HasPrefix(w, "60 messages share a Message-ID") }) {
-				t.Errorf("the warnings do not count them: %q", res.Warnings)
-			}
-			emailCounts(t, s.imports(ar, Options{}), Counts{Total: 200, Present: 200})
+			bubble(t, func(t *testing.T) {
+				s, ar := newQuietTarget(t, jmaptest.Stalwart07), newArchive(t)
+				d := &imapDoor{s: s.Server, breaks: breaks}
+				ls := repeated(detourMails, detourGroups)
+				snapshot(t, ar, contents{folders: inboxAndProject, letters: ls})
+				before := len(s.Mailboxes("alice"))
+				res := s.imports(ar, Options{IMAP: openQuietIMAP(t, d)})
+				same(t, "failures", res.Failures, []Failure(nil))
+				same(t, "messages", s.holds(), wants(ls, inboxAndProjects))
+				if n := len(s.Mailboxes("alice")); n != before+1 {
+					t.Errorf("%d mailboxes, want %d: %+v", n, before+1, s.Mailboxes("alice"))
+				}
+				if !slices.ContainsFunc(res.Warnings, func(w string) bool {
+					return strings.HasPrefix(w, fmt.Sprintf("%d messages share a Message-ID", detourGroups/5*(1+2+3+4+5)))
+				}) {
+					t.Errorf("the warnings do not count them: %q", res.Warnings)
+				}
+				emailCounts(t, s.imports(ar, Options{}), Counts{Total: detourMails, Present: detourMails})
+			})
 		})
 	}
 }
 
-// TestAnInterruptedAppendIsFoundByTheNextImport stops the import while it
-// appends; the next one, with or without IMAP, doubles nothing.
-func TestAnInterruptedAppendIsFoundByTheNextImport(t *testing.T) {
+// TestAnAppendThatEndsTheRunIsFoundByTheNext interrupts or kills the import
+// while it appends; the next one, with or without IMAP, doubles nothing, and
+// knows the message for its own.
+func TestAnAppendThatEndsTheRunIsFoundByTheNext(t *testing.T) {
 	for n := 1; n <= 3; n++ {
-		s, ar := newTarget(t, jmaptest.Stalwart07), newArchive(t)
-		ls := fewRepeated()
-		snapshot(t, ar, contents{folders: inboxAndProject, letters: ls})
-		before := len(s.Mailboxes("alice"))
-		ctx, cancel := context.WithCancel(context.Background())
-		o := openIMAP(t, &imapDoor{s: s.Server, arrived: func(i int) {
-			if i == n {
-				cancel()
+		for _, what := range []fate{interrupted, killedAfter} {
+			for _, again := range []bool{true, false} {
+				t.Run(fmt.Sprintf("append %d, %s, IMAP again: %t", n, what, again), func(t *testing.T) {
+					bubble(t, func(t *testing.T) { endAnAppend(t, n, what, again) })
+				})
 			}
-		}})
-		_, err := Import(ctx, ar, s.account(), Options{IMAP: o})
-		if !errors.Is(err, context.Canceled) {
-			t.Fatalf("interrupted: %v", err)
-		}
-		res := s.imports(ar, Options{IMAP: o})
-		same(t, "failures", res.Failures, []Failure(nil))
-		same(t, fmt.Sprintf("messages after %d", n), s.holds(), wants(ls, inboxAndProjects))
-		if got := len(s.Mailboxes("alice")); got != before+1 {
-			t.Errorf("%d mailboxes, want %d", got, before+1)
 		}
 	}
+}
+
+func endAnAppend(t *testing.T, n int, what fate, again bool) {
+	s, ar := newQuietTarget(t, jmaptest.Stalwart07), newArchive(t)
+	ls := fewRepeated()
+	snapshot(t, ar, contents{folders: inboxAndProject, letters: ls})
+	before := len(s.Mailboxes("alice"))
+	w := newWire(s.Server)
+	s.over = w
+	d := &imapDoor{s: s.Server, arrived: func(i int) {
+		switch {
+		case i != n:
+		case what == interrupted:
+			w.cancel()
+		default:
+			_ = w.kill() // the answer never comes
+		}
+	}}
+	o := openQuietIMAP(t, d)
+	ar, died := w.remains(t, ar, func(ctx context.Context) {
+		ctx, w.cancel = context.WithCancel(ctx)
+		_, err := Import(ctx, ar, s.account(), Options{IMAP: o})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("ended: %v", err)
+		}
+	})
+	if died != (what == killedAfter) {
+		t.Errorf("killed: %t", died)
+	}
+	d.arrived, s.over = nil, newWire(s.Server)
+	next := Options{}
+	if again {
+		next.IMAP = openQuietIMAP(t, &imapDoor{s: s.Server})
+	}
+	res := s.imports(ar, next)
+	left := int64(3 - n)
+	if again {
+		left = 0
+		same(t, "messages", s.holds(), wants(ls, inboxAndProjects))
+	}
+	same(t, "failed", res.Types["Email"].Failed, left)
+	same(t, "messages there", int64(len(s.holds())), int64(len(ls))-left)
+	if got := len(s.Mailboxes("alice")); got != before+1 {
+		t.Errorf("%d mailboxes, want %d: %+v", got, before+1, s.Mailboxes("alice"))
+	}
+	// All of them are this archive's: what goes from the source goes from here.
+	snapshot(t, ar, contents{folders: inboxAndProject, letters: ls[5:]})
+	s.imports(ar, Options{Delete: true})
+	same(t, "messages less those that went", s.holds(), wants(ls[5:], inboxAndProjects))
 }
 
 func TestIMAPThatCantBeUsedIsSaid(t *testing.T) {

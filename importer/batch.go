@@ -4,20 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
 
 	"mailhaul/account"
 	"mailhaul/archive"
 	"mailhaul/jmapclient"
-)
-
-// A batch is small enough that little is sent twice when an answer is lost, and
-// large enough that requests, which servers ration, don't cost more than bytes.
-const (
-	batchItems = 50
-	batchBytes = 8 << 20
 )
 
 // item is a message on its way.
@@ -32,6 +22,11 @@ type item struct {
 	keywords int    // how many of keywordSets were given up
 	detours  int    // times it went through the scratch account in vain
 	original string // its id there
+	held     string // what the server said when it refused the upload for now, "" when it did not
+	refusal  error  // of the upload, for good
+	// notByIMAP: appending it failed, for the reason in said unless that is "".
+	notByIMAP bool
+	said      string
 }
 
 // applied is what was asked for, which is less than the source has when the
@@ -42,99 +37,6 @@ func (it *item) applied() applied {
 		a.Keywords = it.place.keywords
 	}
 	return a
-}
-
-// send sends what is pending (only: these), in batches: while one batch is
-// imported the next is uploaded. It answers how many the server took.
-func (r *run) send(ctx context.Context, only map[string]archive.Entry, items, bytes int64) (int64, error) {
-	st := r.stage(account.Email.Name, items, bytes)
-	defer st.finish()
-	var sent atomic.Int64
-	g, gctx := errgroup.WithContext(ctx)
-	ready := make(chan []*item)
-	g.Go(func() error {
-		defer close(ready)
-		return r.batches(gctx, only, st, func(b []*item) error {
-			sent, err := r.upload(gctx, b)
-			if err != nil {
-				return err
-			}
-			st.add(int64(len(b)-len(sent)), 0)
-			b = sent
-			select {
-			case ready <- b:
-				return nil
-			case <-gctx.Done():
-				return gctx.Err()
-			}
-		})
-	})
-	g.Go(func() error {
-		for b := range ready {
-			n, err := r.deliver(gctx, b)
-			sent.Add(n)
-			if err != nil {
-				return err
-			}
-			for _, it := range b {
-				st.add(1, it.size)
-			}
-		}
-		return nil
-	})
-	err := g.Wait()
-	return sent.Load(), err
-}
-
-// batches cuts what is pending into batches.
-func (r *run) batches(ctx context.Context, only map[string]archive.Entry, st *stage, take func([]*item) error) error {
-	limits := r.to.Client.Limits()
-	most := int(min(batchItems, max(1, limits.MaxObjectsInSet)))
-	var batch []*item
-	var bytes int64
-	for p, err := range r.j.Pending(r.at) {
-		if err != nil {
-			return fmt.Errorf("read what is left to send: %w", err)
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if only != nil {
-			if _, ok := only[p.SourceID]; !ok {
-				continue
-			}
-		}
-		if p.Blob != "" && p.Size > limits.MaxSizeUpload { // see nameOversized
-			st.add(1, p.Size)
-			continue
-		}
-		it, err := r.prepare(ctx, p)
-		if err != nil {
-			return err
-		}
-		if it == nil { // failed, and said so
-			st.add(1, p.Size)
-			continue
-		}
-		switch {
-		case it.place.stray:
-			r.strays++
-		case it.place.unknown > 0:
-			r.partStrays++
-		}
-		if len(batch) > 0 && (len(batch) >= most || bytes+it.size > batchBytes) {
-			if err := take(batch); err != nil {
-				return err
-			}
-			batch, bytes = nil, 0
-		}
-		batch = append(batch, it)
-		bytes += it.size
-	}
-	if len(batch) == 0 {
-		return nil
-	}
-	return take(batch)
 }
 
 // prepare reads what is needed to send a message. Nil: it can't be sent.
@@ -175,13 +77,8 @@ func (r *run) deliver(ctx context.Context, items []*item) (stored int64, err err
 		// From here the request is out: an interruption waits for its answer.
 		res, err := r.to.Import(context.WithoutCancel(ctx), calls(items))
 		if err == nil {
-			n, again, err := r.settle(ctx, items, res)
-			stored += n
-			if err != nil {
-				return stored, err
-			}
-			items = again
-			continue
+			n, err := r.settle(ctx, items, res)
+			return stored + n, err
 		}
 		if endsRun(err) {
 			return stored, err

@@ -114,6 +114,22 @@ func (c *comparison) shareOne(ctx context.Context, id string) error {
 	return nil
 }
 
+// twinOf is the target message that stands for a source message of these bytes,
+// "" for none.
+func (c *comparison) twinOf(ctx context.Context, blob archive.Hash) (string, error) {
+	if err := c.exec(ctx, "CREATE INDEX IF NOT EXISTS source_blob ON source (blob)"); err != nil { // few comparisons need it
+		return "", err
+	}
+	if err := c.commit(); err != nil {
+		return "", err
+	}
+	list, err := c.strings(ctx, "SELECT target FROM source WHERE blob = ? AND target IS NOT NULL ORDER BY target LIMIT 1", string(blob))
+	if err != nil || len(list) == 0 {
+		return "", err
+	}
+	return list[0], nil
+}
+
 // wantedOf are the mailboxes that all source messages want a target message in.
 func (c *comparison) wantedOf(ctx context.Context, targetID string) ([]string, error) {
 	lists, err := c.strings(ctx, "SELECT boxes FROM source WHERE target = ?", targetID)

@@ -12,8 +12,12 @@ import (
 	"mailhaul/jmapclient"
 )
 
-// mostDetours is how often a message is tried one such way.
-const mostDetours = 3
+// mostDetours is how often a message is tried one such way, and mostTroubles
+// how often when it is for requests that fail, which is not the message's fault.
+const (
+	mostDetours  = 3
+	mostTroubles = 6
+)
 
 // bring sends messages through the scratch account, round by round, until each
 // is done or failed. It yields those for which that can't be.
@@ -77,21 +81,22 @@ func (s *scratch) trouble(items []*item, err error) ([]*item, error) {
 		s.useless = "the account of " + s.acc.Name + " can't be used to bring it in: " + err.Error()
 		return items, nil
 	}
-	return s.retry(items, err.Error())
+	return s.retryUpTo(mostTroubles, items, err.Error())
 }
 
 func (s *scratch) retry(items []*item, why string) (again []*item, err error) {
-	return s.r.retryDetour(items, "bringing it in through the account of "+s.acc.Name+" failed: "+why)
+	return s.retryUpTo(mostDetours, items, why)
 }
 
-// retryDetour yields what is to be tried again, and fails what was tried enough.
-func (r *run) retryDetour(items []*item, why string) (again []*item, err error) {
+// retryUpTo yields what is to be tried again, and fails what was tried enough.
+func (s *scratch) retryUpTo(most int, items []*item, why string) (again []*item, err error) {
+	why = "bringing it in through the account of " + s.acc.Name + " failed: " + why
 	for _, it := range items {
-		if it.detours++; it.detours < mostDetours {
+		if it.detours++; it.detours < most {
 			again = append(again, it)
 			continue
 		}
-		if err := r.failDropped([]*item{it}, why); err != nil {
+		if err := s.r.failDropped([]*item{it}, why); err != nil {
 			return nil, err
 		}
 	}

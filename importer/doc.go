@@ -26,7 +26,8 @@
 // What the user did on the target stays. A message that was there before gets
 // the folders and keywords it lacks and loses none; a later import carries over
 // only what changed on the source since the last one ([Options].Delete aside,
-// nothing is ever removed). Before a message is changed or destroyed by an id
+// nothing is ever removed; where one message stands for several copies, the
+// keywords of a copy that goes stay with it). Before a message is changed or destroyed by an id
 // that was remembered, its blobId is read: some servers give an id again to
 // another message.
 //

@@ -1,11 +1,13 @@
 package importer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 
+	"mailhaul/account"
 	"mailhaul/archive"
 )
 
@@ -36,7 +38,7 @@ func (r *run) bringDropped(ctx context.Context) (brought int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	a := r.newAppender()
+	a, before := r.imap, r.imap.brought
 	for part := range slices.Chunk(dropped, r.pageSize()) {
 		if err = r.bringSome(ctx, part, s, a); err != nil {
 			break
@@ -45,21 +47,21 @@ func (r *run) bringDropped(ctx context.Context) (brought int64, err error) {
 			st.add(1, p.Size)
 		}
 	}
-	a.hangUp()
+	appended := a.brought - before
 	if err != nil {
-		return s.brought + a.brought, s.closeAfter(ctx, err)
+		return s.brought + appended, s.closeAfter(ctx, err)
 	}
 	if err := s.close(ctx); err != nil {
-		return s.brought + a.brought, err
+		return s.brought + appended, err
 	}
 	const shares = "%s a Message-ID with another one; the server drops such copies, they were brought in "
 	if s.brought > 0 {
 		r.warn(shares+"through the account of %s (nothing of them is left there)", counted(s.brought, "message shares", "messages share"), s.acc.Name)
 	}
-	if a.brought > 0 {
-		r.warn(shares+"over IMAP", counted(a.brought, "message shares", "messages share"))
+	if appended > 0 {
+		r.warn(shares+"over IMAP", counted(appended, "message shares", "messages share"))
 	}
-	return s.brought + a.brought, nil
+	return s.brought + appended, nil
 }
 
 // bringSome tries the ways there are, one after the other.
@@ -74,11 +76,18 @@ func (r *run) bringSome(ctx context.Context, dropped []archive.PendingItem, s *s
 	if err != nil {
 		return err
 	}
-	return r.failDropped(items, strings.Trim(s.useless+"; "+a.useless, "; "))
+	for _, it := range items {
+		why := strings.Trim(s.useless+"; "+cmp.Or(it.said, a.useless), "; ")
+		if err := r.failDropped([]*item{it}, why); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stillMissing makes dropped messages ready to be sent another way. One that is
-// in the account after all is not among them.
+// in the account after all is not among them. Those that are not are no longer
+// in flight.
 func (r *run) stillMissing(ctx context.Context, dropped []archive.PendingItem) ([]*item, error) {
 	var items []*item
 	for _, p := range dropped {
@@ -90,7 +99,15 @@ func (r *run) stillMissing(ctx context.Context, dropped []archive.PendingItem) (
 			items = append(items, it)
 		}
 	}
-	return r.reconcile(ctx, items)
+	missing, err := r.reconcile(ctx, items)
+	if err != nil || len(missing) == 0 {
+		return nil, err
+	}
+	ids := make([]string, len(missing))
+	for i, it := range missing {
+		ids[i] = it.id
+	}
+	return missing, r.j.Delete(account.Email.Name, ids...)
 }
 
 // failDropped names messages for which there is no other way.

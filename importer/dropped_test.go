@@ -2,30 +2,22 @@ package importer
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
-	"mailhaul/archive"
 	"mailhaul/jmapclient"
 	"mailhaul/jmapclient/jmaptest"
 )
 
-// repeated are 200 messages, among them 20 groups of two to six that share a
+// repeated are messages, among them groups of two to six that share a
 // Message-ID: some with the same bytes and date, some with the same bytes at
 // another time, some with other bytes.
-func repeated() []letter {
-	ls := mails(200)
+func repeated(messages, groups int) []letter {
+	ls := mails(messages)
 	n := 0
-	for g := range 20 {
+	for g := range groups {
 		first := ls[n]
 		for i := range 2 + g%5 {
 			l := &ls[n]
@@ -55,7 +47,7 @@ var (
 // asAdmin is alice's account as the administrator opens it.
 func (s *target) asAdmin() *jmapclient.Account {
 	s.t.Helper()
-	a, err := dial(s.t, s.URL, "admin", "adminpw").Client.Account(context.Background(), "alice")
+	a, err := s.dial("admin", "adminpw").Client.Account(context.Background(), "alice")
 	must(s.t, err)
 	return a
 }
@@ -79,28 +71,32 @@ func TestAnAdministratorBringsInWhatTheServerDrops(t *testing.T) {
 	rfc.Name, rfc.CopyKeyedBySource = "drops, and copies as RFC 8621 says", false
 	for _, p := range []jmaptest.Profile{jmaptest.Stalwart06, jmaptest.Stalwart07, rfc} {
 		t.Run(p.Name, func(t *testing.T) {
-			s, ar := newTarget(t, p), newArchive(t)
-			untouched := s.adminsMail()
-			ls := repeated()
-			snapshot(t, ar, contents{folders: inboxAndProject, letters: ls})
-			res, err := Import(context.Background(), ar, s.asAdmin(), Options{})
-			must(t, err)
-			emailCounts(t, res, Counts{Total: 200, Created: 200})
-			same(t, "messages", s.holds(), wants(ls, inboxAndProjects))
-			untouched(t)
-			if !slices.ContainsFunc(res.Warnings, func(w string) bool { return strings.HasPrefix(w, "60 messages share a Message-ID") }) {
-				t.Errorf("the warnings do not count them: %q", res.Warnings)
-			}
-			rep, err := Verify(context.Background(), ar, s.asAdmin(), VerifyOptions{Full: true})
-			must(t, err)
-			same(t, "differences", rep.Differences, []Difference(nil))
-			s.ResetCounts()
-			res, err = Import(context.Background(), ar, s.asAdmin(), Options{})
-			must(t, err)
-			emailCounts(t, res, Counts{Total: 200, Present: 200})
-			if n := s.Requests()["Email/import"] + s.Requests()["Email/copy"]; n > 0 {
-				t.Errorf("a second import sends %d times", n)
-			}
+			bubble(t, func(t *testing.T) {
+				s, ar := newQuietTarget(t, p), newArchive(t)
+				untouched := s.adminsMail()
+				ls := repeated(detourMails, detourGroups)
+				snapshot(t, ar, contents{folders: inboxAndProject, letters: ls})
+				res, err := Import(context.Background(), ar, s.asAdmin(), Options{})
+				must(t, err)
+				emailCounts(t, res, Counts{Total: detourMails, Created: detourMails})
+				same(t, "messages", s.holds(), wants(ls, inboxAndProjects))
+				untouched(t)
+				if !slices.ContainsFunc(res.Warnings, func(w string) bool {
+					return strings.HasPrefix(w, fmt.Sprintf("%d messages share a Message-ID", detourGroups/5*(1+2+3+4+5)))
+				}) {
+					t.Errorf("the warnings do not count them: %q", res.Warnings)
+				}
+				rep, err := Verify(context.Background(), ar, s.asAdmin(), VerifyOptions{Full: true})
+				must(t, err)
+				same(t, "differences", rep.Differences, []Difference(nil))
+				s.ResetCounts()
+				res, err = Import(context.Background(), ar, s.asAdmin(), Options{})
+				must(t, err)
+				emailCounts(t, res, Counts{Total: detourMails, Present: detourMails})
+				if n := s.Requests()["Email/import"] + s.Requests()["Email/copy"]; n > 0 {
+					t.Errorf("a second import sends %d times", n)
+				}
+			})
 		})
 	}
 }
@@ -116,144 +112,85 @@ func fewRepeated() []letter {
 	return ls
 }
 
-// detourRequests is which requests of an import of fewRepeated make the detour:
-// those from the first behind the Email/import that the server drops from.
-func detourRequests(t *testing.T) (first, last int) {
-	s, ar := newTarget(t, jmaptest.Stalwart07), newArchive(t)
+// theRoute is which requests of an import of fewRepeated bring in what the
+// server drops: those from the first behind the Email/import that it drops from.
+func theRoute(t *testing.T, o Options, open func(*target) *jmapclient.Account) (first, last int) {
+	s, ar := newQuietTarget(t, jmaptest.Stalwart07), newArchive(t)
 	snapshot(t, ar, contents{folders: inboxAndProject, letters: fewRepeated()})
-	acc := s.asAdmin()
-	s.Inject(jmaptest.Fault{Match: func(r jmaptest.Request) bool {
-		if r.Kind == "api" || r.Kind == "upload" {
-			last++
-		}
-		if first == 0 && slices.Contains(r.Methods, "Email/import") {
-			first = last + 1
-		}
-		return false
-	}})
-	_, err := Import(context.Background(), ar, acc, Options{})
+	w := newWire(s.Server)
+	s.over = w
+	_, err := Import(context.Background(), ar, open(s), o)
 	must(t, err)
-	return first, last
+	return slices.Index(w.log, "Email/import") + 2, len(w.log)
 }
 
-// TestEveryStepOfTheDetourCanBreak interrupts, or loses the answer of, each
-// request of the import in turn; a clean run at the end leaves each message
-// there once and nothing in the administrator's account.
+// TestEveryStepOfTheDetourCanBreak lets each request of the detour in turn not
+// be sent, or its answer be lost, or the run be interrupted or killed at it. A
+// clean run at the end leaves each message there once, and nothing in the
+// administrator's account; and a later import knows all of them for its own.
 func TestEveryStepOfTheDetourCanBreak(t *testing.T) {
-	first, last := detourRequests(t)
-	breaks := []struct {
-		name   string
-		do     jmaptest.FaultKind
-		cancel bool
-	}{
-		{"answer lost", jmaptest.DropAfter, false},
-		{"answer lost and interrupted", jmaptest.DropAfter, true},
-		{"interrupted", "", true},
-	}
-	for _, b := range breaks {
-		t.Run(b.name, func(t *testing.T) {
-			t.Parallel()
-			for n := first; n <= last; n++ {
-				s, ar := newTarget(t, jmaptest.Stalwart07), newArchive(t)
-				untouched := s.adminsMail()
-				ls := fewRepeated()
-				snapshot(t, ar, contents{folders: inboxAndProject, letters: ls})
-				acc := s.asAdmin()
-				ctx, cancel := context.WithCancel(context.Background())
-				var seen atomic.Int32
-				s.Inject(jmaptest.Fault{Do: b.do, Times: 1, Match: func(r jmaptest.Request) bool {
-					hit := (r.Kind == "api" || r.Kind == "upload") && seen.Add(1) == int32(n)
-					if hit && b.cancel {
-						cancel()
-					}
-					return hit && b.do != ""
-				}})
-				res, err := Import(ctx, ar, acc, Options{})
-				cancel()
-				if !b.cancel { // it gets over that by itself
-					must(t, err)
-					same(t, fmt.Sprintf("failures when the answer to request %d is lost", n), res.Failures, []Failure(nil))
+	for _, what := range []fate{notSent, answerLost, interrupted, lostThen, killedAt, killedAfter} {
+		t.Run(string(what), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				first, last := theRoute(t, Options{}, (*target).asAdmin)
+				if last-first < 8 {
+					t.Fatalf("the detour takes %d requests", last-first+1)
 				}
-				s.ClearFaults()
-				if err == nil || b.cancel && b.do == "" { // finished, or stopped in its own time
-					untouched(t)
+				for n := first; n <= last; n += everyNth {
+					breakTheDetour(t, what, n)
 				}
-				res, err = Import(context.Background(), ar, s.asAdmin(), Options{})
-				must(t, err)
-				same(t, fmt.Sprintf("failures after request %d", n), res.Failures, []Failure(nil))
-				same(t, fmt.Sprintf("messages after request %d", n), s.holds(), wants(ls, inboxAndProjects))
-				untouched(t)
-				s.Close()
-			}
+			})
 		})
 	}
 }
 
-// mortal is the transport of a process that is killed when the answer to one of
-// its requests has arrived: nothing is sent after that, and nothing returns.
-type mortal struct {
-	at    int32 // the request it dies after; 0 lives
-	n     atomic.Int32
-	dead  chan struct{}
-	burnt chan struct{} // closed when what the process left was secured
-}
-
-func (m *mortal) RoundTrip(r *http.Request) (*http.Response, error) {
-	gone := errors.New("the process is dead")
-	if m.at == 0 {
-		return http.DefaultTransport.RoundTrip(r)
-	}
-	n := m.n.Add(1)
-	if n <= m.at {
-		resp, err := http.DefaultTransport.RoundTrip(r)
-		if n < m.at || err != nil {
-			return resp, err
+func breakTheDetour(t *testing.T, what fate, at int) {
+	s, ar := newQuietTarget(t, jmaptest.Stalwart07), newArchive(t)
+	untouched := s.adminsMail()
+	ls := fewRepeated()
+	snapshot(t, ar, contents{folders: inboxAndProject, letters: ls})
+	w := newWire(s.Server)
+	var asked string
+	w.fate = func(n int, methods string) fate {
+		if n != at {
+			return ""
 		}
-		_, _ = io.Copy(io.Discard, resp.Body)
-		resp.Body.Close()
-		close(m.dead)
+		asked = methods
+		return what
 	}
-	<-m.burnt
-	return nil, gone
-}
-
-// TestAKilledDetourIsFinishedByTheNextImport kills the import after each of its
-// requests in turn; the next one starts from what was on the disk then.
-func TestAKilledDetourIsFinishedByTheNextImport(t *testing.T) {
-	t.Parallel()
-	first, last := detourRequests(t)
-	for n := first; n <= last; n++ {
-		s, ar := newTarget(t, jmaptest.Stalwart07), newArchive(t)
-		untouched := s.adminsMail()
-		ls := fewRepeated()
-		snapshot(t, ar, contents{folders: inboxAndProject, letters: ls})
-		m := &mortal{dead: make(chan struct{}), burnt: make(chan struct{})}
-		c, err := jmapclient.Dial(context.Background(), jmapclient.Options{URL: s.URL, Auth: jmapclient.Auth{Username: "admin", Password: "adminpw"},
-			GiveUpAfter: time.Millisecond, Transport: m})
+	s.over = w
+	var res *Result
+	var err error
+	ar, died := w.remains(t, ar, func(ctx context.Context) {
+		ctx, w.cancel = context.WithCancel(ctx)
+		res, err = Import(ctx, ar, s.asAdmin(), Options{})
+	})
+	where := fmt.Sprintf("request %d (%s)", at, asked)
+	switch what {
+	case notSent, answerLost: // it gets over that by itself
 		must(t, err)
-		acc, err := c.Account(context.Background(), "alice")
-		must(t, err)
-		m.at = int32(n)
-		ended := make(chan error, 1)
-		go func() { _, err := Import(context.Background(), ar, acc, Options{}); ended <- err }()
-		select {
-		case <-m.dead:
-		case err := <-ended:
-			t.Fatalf("it ended before request %d: %v", n, err)
-		}
-		left := filepath.Join(t.TempDir(), "archive")
-		must(t, os.CopyFS(left, os.DirFS(ar.Dir())))
-		close(m.burnt)
-		<-ended
-		c.Close()
-		again, err := archive.Open(left)
-		must(t, err)
-		res, err := Import(context.Background(), again, s.asAdmin(), Options{})
-		must(t, err)
-		same(t, fmt.Sprintf("failures after request %d", n), res.Failures, []Failure(nil))
-		same(t, fmt.Sprintf("messages after request %d", n), s.holds(), wants(ls, inboxAndProjects))
+		same(t, "failures at "+where, res.Failures, []Failure(nil))
 		untouched(t)
-		must(t, again.Close())
-		s.Close()
+	case interrupted:
+		untouched(t)
+	case killedAt, killedAfter:
+		if !died {
+			t.Errorf("it was not killed at %s", where)
+		}
+	}
+	s.over = newWire(s.Server)
+	res, err = Import(context.Background(), ar, s.asAdmin(), Options{})
+	must(t, err)
+	same(t, "failures after "+where, res.Failures, []Failure(nil))
+	same(t, "messages after "+where, s.holds(), wants(ls, inboxAndProjects))
+	untouched(t)
+	// All of them are this archive's: what goes from the source goes from here.
+	snapshot(t, ar, contents{folders: inboxAndProject, letters: ls[5:]})
+	_, err = Import(context.Background(), ar, s.asAdmin(), Options{Delete: true})
+	must(t, err)
+	same(t, "messages less those that went, after "+where, s.holds(), wants(ls[5:], inboxAndProjects))
+	must(t, ar.Close())
+	if t.Failed() {
+		t.FailNow()
 	}
 }

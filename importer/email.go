@@ -17,6 +17,9 @@ func (r *run) emails(ctx context.Context) error {
 		return err
 	}
 	r.dropped = nil
+	r.imap = r.newAppender()
+	defer r.imap.hangUp()
+	r.imapGone.Store(false)
 	released, err := r.relink(ctx)
 	if err != nil {
 		return err
@@ -39,6 +42,7 @@ func (r *run) emails(ctx context.Context) error {
 		if err := r.checkQuota(ctx, bytes); err != nil {
 			return err
 		}
+		r.expectRation(items, bytes)
 		if err := r.sendAll(ctx, items, bytes); err != nil {
 			return err
 		}
@@ -95,6 +99,7 @@ func (r *run) sendAll(ctx context.Context, items, bytes int64) error {
 	sent, err := r.sendEach(ctx, nil, items, bytes)
 	r.tellStrays()
 	r.tellSwallowed()
+	r.tellRationed()
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -171,8 +172,13 @@ func must(t testing.TB, err error) {
 
 func dial(t testing.TB, url, who, password string) *jmapclient.Account {
 	t.Helper()
-	c, err := jmapclient.Dial(context.Background(), jmapclient.Options{URL: url, Auth: jmapclient.Auth{Username: who, Password: password},
+	return dialWith(t, jmapclient.Options{URL: url, Auth: jmapclient.Auth{Username: who, Password: password},
 		StallTimeout: 10 * time.Second, GiveUpAfter: 20 * time.Second})
+}
+
+func dialWith(t testing.TB, o jmapclient.Options) *jmapclient.Account {
+	t.Helper()
+	c, err := jmapclient.Dial(context.Background(), o)
 	must(t, err)
 	t.Cleanup(c.Close)
 	a, err := c.Account(context.Background(), "")
@@ -180,15 +186,29 @@ func dial(t testing.TB, url, who, password string) *jmapclient.Account {
 	return a
 }
 
+// scratchDir is where tests keep what they need once.
+var scratchDir string
+
 func TestMain(m *testing.M) {
 	settlePause = time.Millisecond
-	os.Exit(m.Run())
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() && os.Getenv("TMPDIR") == "" {
+		_ = os.Setenv("TMPDIR", "/dev/shm") // a disk's fsync is most of a test's time
+	}
+	var err error
+	if scratchDir, err = os.MkdirTemp("", "mailhaul-importer-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(scratchDir)
+	os.Exit(code)
 }
 
 // target is a server with an account of alice to import into.
 type target struct {
 	*jmaptest.Server
-	t testing.TB
+	t    testing.TB
+	over http.RoundTripper // nil: the network
+	wait func(reason string, until time.Time)
 }
 
 func newTarget(t testing.TB, p jmaptest.Profile) *target {
@@ -196,12 +216,21 @@ func newTarget(t testing.TB, p jmaptest.Profile) *target {
 	s := jmaptest.New(jmaptest.Options{Profile: p, Admin: [2]string{"admin", "adminpw"}})
 	t.Cleanup(s.Close)
 	s.AddUser(jmaptest.User{Login: "alice", Password: "pw", Emails: []string{"alice@example.org"}})
-	return &target{s, t}
+	return &target{Server: s, t: t}
 }
 
 func (s *target) account() *jmapclient.Account {
 	s.t.Helper()
-	return dial(s.t, s.URL, "alice", "pw")
+	return s.dial("alice", "pw")
+}
+
+// dial signs in, in a bubble with the patience of the command line.
+func (s *target) dial(who, password string) *jmapclient.Account {
+	s.t.Helper()
+	if s.over == nil {
+		return dial(s.t, s.URL, who, password)
+	}
+	return dialWith(s.t, jmapclient.Options{URL: s.URL, Auth: jmapclient.Auth{Username: who, Password: password}, Transport: s.over, OnWait: s.wait})
 }
 
 // imports runs an import that must not end in an error.

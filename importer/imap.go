@@ -19,6 +19,8 @@ type IMAP struct {
 	Addr string      // host:port
 	TLS  *tls.Config // nil: in the clear
 	Auth jmapclient.Auth
+
+	connect func(context.Context) (net.Conn, error) // in place of Addr (tests)
 }
 
 // says words an error without the password, which some servers echo.
@@ -73,7 +75,9 @@ func (o *IMAP) dial(ctx context.Context) (*imapclient.Client, error) {
 	defer cancel()
 	var conn net.Conn
 	var err error
-	if o.TLS != nil {
+	if o.connect != nil {
+		conn, err = o.connect(ctx)
+	} else if o.TLS != nil {
 		conn, err = (&tls.Dialer{Config: o.TLS}).DialContext(ctx, "tcp", o.Addr)
 	} else {
 		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", o.Addr)

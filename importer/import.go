@@ -42,6 +42,11 @@ type run struct {
 	// although they are a copy in the same mailbox or have another date.
 	swallowed int64
 	oneByOne  atomic.Bool // blobs do not go up many in one call
+	ration    ration
+	imap      *appender
+	imapGone  atomic.Bool // it was tried and can't be used
+	// rationedByIMAP are messages that came in over IMAP for the quota's sake.
+	rationedByIMAP int64
 	// dropped are messages that the server said it stored, and did not.
 	dropped []archive.PendingItem
 

@@ -268,12 +268,16 @@ func (r *run) rememberBox(b *box, created bool) error {
 	if b.id == "" { // the Recovered mailbox has no source
 		return nil
 	}
+	sub := r.subscription(b.obj)
+	if sub == nil && b.was != nil { // an administrator does not see it
+		sub = b.was.Subscribed
+	}
 	b.was = &boxApplied{
 		Name:       r.boxes.targets[b.target].Text("name"),
 		Source:     b.name(),
 		Parent:     b.obj.Text("parentId"),
 		Sort:       b.obj.Int("sortOrder"),
-		Subscribed: r.subscription(b.obj),
+		Subscribed: sub,
 		Created:    created || (b.was != nil && b.was.Created),
 	}
 	return r.j.Put(archive.Entry{Type: account.Mailbox.Name, SourceID: b.id, State: archive.Done, TargetID: b.target,

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"mailhaul/account"
+	"mailhaul/jmapclient"
 	"mailhaul/jmapclient/jmaptest"
 )
 
@@ -130,15 +131,32 @@ func TestSubscriptionsAreTheUsersOwn(t *testing.T) {
 		s, ar := newTarget(t, jmaptest.Strict), newArchive(t)
 		snapshot(t, ar, contents{folders: folders})
 		before := subscribed(s)
-		c := dial(t, s.URL, "admin", "adminpw").Client
-		acc, err := c.Account(context.Background(), "alice")
-		must(t, err)
-		res, err := Import(context.Background(), ar, acc, Options{})
+		res, err := Import(context.Background(), ar, s.asAdmin(), Options{})
 		must(t, err)
 		same(t, "subscribed", subscribed(s), before)
-		if !strings.Contains(strings.Join(res.Warnings, "\n"), "subscribed") {
+		if !strings.Contains(strings.Join(res.Warnings, "\n"), "2 subscribed mailboxes are not subscribed") {
 			t.Errorf("warnings: %q", res.Warnings)
 		}
+		// They are set when the user signs in, although the rest is done.
+		s.ResetCounts()
+		s.imports(ar, Options{})
+		got := subscribed(s)
+		if !slices.Contains(got, "A") || slices.Contains(got, "B") || slices.Contains(got, "Sent") {
+			t.Errorf("subscribed: %q", got)
+		}
+		// What the user changes then stays, whoever imports next.
+		s.Subscribe("alice", "A", false)
+		s.Subscribe("alice", "B", true)
+		after := subscribed(s)
+		folders = slices.Clone(folders)
+		folders[1].order, folders[2].order = 7, 8
+		snapshot(t, ar, contents{folders: folders})
+		for _, open := range []func() *jmapclient.Account{s.asAdmin, s.account} {
+			res, err := Import(context.Background(), ar, open(), Options{})
+			must(t, err)
+			same(t, "warnings", res.Warnings, []string(nil))
+		}
+		same(t, "subscribed", subscribed(s), after)
 	})
 }
 

@@ -21,7 +21,10 @@ func (r *run) updateLevel(ctx context.Context, level []*box) error {
 		if len(p) > 0 {
 			patches[b.target] = p
 		}
-		if len(p) > 0 || b.was == nil {
+		// A subscription that an administrator could not see is remembered now, so
+		// that what the user changes from here on stays.
+		unseen := b.was != nil && b.was.Subscribed == nil && r.subscription(b.obj) != nil
+		if len(p) > 0 || b.was == nil || unseen {
 			touched = append(touched, b)
 		} else {
 			r.count(account.Mailbox, func(c *Counts) { c.Present++ })

@@ -113,6 +113,7 @@ func (r *run) planEmails(ctx context.Context) error {
 		total.Failed = c.Failed
 		*c = total
 	})
+	r.expectRation(total.Created, total.Bytes)
 	err = r.checkQuota(ctx, total.Bytes)
 	var full *jmapclient.Error
 	if errors.As(err, &full) && full.Kind == jmapclient.OverQuota {

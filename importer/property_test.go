@@ -17,7 +17,7 @@ import (
 // every message there once, where it belongs.
 func TestAnyFaultsThenACleanRunEndExactlyOnce(t *testing.T) {
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue { // each takes a second of waiting for retries
-		must(t, f.Value.Set("12"))
+		must(t, f.Value.Set(anyFaults))
 		defer func() { must(t, f.Value.Set(f.DefValue)) }()
 	}
 	rapid.Check(t, func(rt *rapid.T) {

@@ -24,48 +24,46 @@ type outcome struct {
 }
 
 // settle takes an answer: it journals what was stored, merges what was there,
-// looks for what is in doubt, fails what is refused for good, and yields what
-// is to be sent again together.
-func (r *run) settle(ctx context.Context, items []*item, res *jmapclient.ImportResult) (stored int64, again []*item, err error) {
+// looks for what is in doubt, fails what is refused for good, and sends again
+// what may be taken then. It answers how many were stored.
+func (r *run) settle(ctx context.Context, items []*item, res *jmapclient.ImportResult) (stored int64, err error) {
 	var out outcome
 	for i, it := range items {
 		if err := r.judge(&out, it, creationID(i), res); err != nil {
-			return 0, nil, err
+			return 0, err
 		}
 	}
 	if len(out.done) > 0 {
 		if err := r.j.Put(out.done...); err != nil {
-			return 0, nil, err
+			return 0, err
 		}
 		stored = int64(len(out.done))
 		r.count(account.Email, func(c *Counts) { c.Created += stored })
 	}
 	// Merging belongs to the request that is out: it is finished.
 	if err := r.mergeAll(context.WithoutCancel(ctx), out.merges); err != nil {
-		return stored, nil, err
+		return stored, err
 	}
 	n, err := r.settleDoubts(ctx, out.doubtful)
 	stored += n
 	if err != nil {
-		return stored, nil, err
+		return stored, err
 	}
 	if out.full != nil {
 		if err := r.j.Delete(account.Email.Name, out.unsent...); err != nil { // planned again
-			return stored, nil, err
+			return stored, err
 		}
-		return stored, nil, r.full(out.full, out.fullSaid)
+		return stored, r.full(out.full, out.fullSaid)
 	}
 	for _, it := range out.alone {
 		n, err := r.deliver(ctx, []*item{it})
 		stored += n
 		if err != nil {
-			return stored, nil, err
+			return stored, err
 		}
 	}
-	if len(out.expired) > 0 {
-		again, err = r.upload(ctx, out.expired)
-	}
-	return stored, again, err
+	n, err = r.carry(ctx, out.expired)
+	return stored + n, err
 }
 
 // judge reads what the answer says of one message.

@@ -55,7 +55,7 @@ func troubled(t *testing.T, meddle func(emails map[string]jmapEmail) trouble) *t
 	}})
 	t.Cleanup(s.Close)
 	s.AddUser(jmaptest.User{Login: "alice", Password: "pw"})
-	return &target{s, t}
+	return &target{Server: s, t: t}
 }
 
 type jmapEmail struct{ ReceivedAt string }

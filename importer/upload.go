@@ -23,33 +23,41 @@ const (
 	smallBlob = 1 << 20
 )
 
-// upload sends the blobs of a batch and yields the messages whose blob arrived.
-// Those that the archive has damaged, or the server refuses, are failed by name.
-func (r *run) upload(ctx context.Context, items []*item) ([]*item, error) {
+// upload sends the blobs of a batch and yields the messages whose blob arrived,
+// and those whose blob an hourly quota holds up. Those that the archive has
+// damaged, or the server refuses, are failed by name.
+func (r *run) upload(ctx context.Context, items []*item) (sent, held []*item, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(int(min(uploadsAtOnce, max(1, r.to.Client.Limits().MaxConcurrentUpload))))
 	for _, parcel := range r.parcels(items) {
 		g.Go(func() error { return r.uploadParcel(ctx, parcel) })
 	}
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var sent []*item
+	// Only now is it known that it was the messages and not the server.
 	for _, it := range items {
-		if it.blobID != "" {
+		switch {
+		case it.blobID != "":
 			sent = append(sent, it)
+		case it.held != "":
+			held = append(held, it)
+		default:
+			if err := r.uploadFailed(it, it.refusal); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
-	return sent, nil
+	return sent, held, nil
 }
 
 // uploadParcel sends some of a batch's blobs, many at once if there are many.
 func (r *run) uploadParcel(ctx context.Context, items []*item) (err error) {
 	for _, it := range items {
-		it.blobID = ""
+		it.blobID, it.held, it.refusal = "", "", nil
 	}
 	rest := items
-	if r.takesMany() && len(items) > 1 {
+	if r.takesMany() && (len(items) > 1 || rationed(r.to) && items[0].size <= rationEach) {
 		if rest, err = r.uploadMany(ctx, items); err != nil {
 			return err
 		}
@@ -58,15 +66,23 @@ func (r *run) uploadParcel(ctx context.Context, items []*item) (err error) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if r.imapOpen() && rationed(r.to) && !it.notByIMAP && !r.ration.room(it.size) {
+			it.held = "what the server usually lets a user upload in an hour was uploaded"
+			continue
+		}
 		up, err := r.sendBlob(ctx, r.to, "message/rfc822", it.blob, it.size)
-		if err == nil {
+		switch {
+		case err == nil:
 			it.blobID = up.BlobID
-		} else if err := r.uploadFailed(it, err); err != nil {
-			return err
+		case endsRun(err) && !isDamage(err), jmapclient.KindOf(err) == jmapclient.OverQuota:
+			return r.uploadFailed(it, err)
+		default:
+			it.refusal = err
 		}
 	}
 	for _, it := range items {
 		if it.blobID != "" {
+			r.ration.note(it.size)
 			r.count(account.Email, func(c *Counts) { c.Bytes += it.size })
 		}
 	}
@@ -96,6 +112,9 @@ func (r *run) uploadFailed(it *item, err error) error {
 	case errors.As(err, &damaged), errors.Is(err, archive.ErrNotFound):
 		return r.failEmail(it.object, it.blob, "damaged in the archive: "+err.Error(), adviceDamaged)
 	case kind == jmapclient.OverQuota:
+		if e, ok := errors.AsType[*jmapclient.Error](err); ok && (e.Status == 403 || e.Status == 429) {
+			return r.rationOut(e.Detail)
+		}
 		return r.full(it, err.Error())
 	case kind == jmapclient.Limit:
 		return r.failEmail(it.object, it.blob, "too large for the server: "+err.Error(), "raise the server's limit for uploads and run the import again")

@@ -35,6 +35,9 @@ func (r *run) takesMany() bool {
 func (r *run) parcels(items []*item) [][]*item {
 	limits := r.to.Client.Limits()
 	most, each := min(manyBytes, limits.MaxSizeRequest/2), int64(manyEach)
+	if rationed(r.to) {
+		each = min(rationEach, limits.MaxSizeRequest/2)
+	}
 	if !r.takesMany() {
 		each = 0
 	}
@@ -42,7 +45,7 @@ func (r *run) parcels(items []*item) [][]*item {
 	var small []*item
 	var bytes int64
 	for _, it := range items {
-		if it.size > each {
+		if it.size > each || it.size > most {
 			parcels = append(parcels, []*item{it})
 			continue
 		}
@@ -61,7 +64,8 @@ func (r *run) parcels(items []*item) [][]*item {
 
 // uploadMany sends a parcel's blobs in one call, and yields those that are to
 // go up by themselves: because the server did not take them so, or because the
-// archive has them damaged, which is then found again and named.
+// archive has them damaged, which is then found again and named. Those that the
+// server has no room for in this hour are marked.
 func (r *run) uploadMany(ctx context.Context, items []*item) (rest []*item, err error) {
 	create := map[string]any{}
 	for i, it := range items {
@@ -84,13 +88,20 @@ func (r *run) uploadMany(ctx context.Context, items []*item) (rest []*item, err 
 		r.oneByOne.Store(true)
 		return items, nil
 	}
-	var said struct{ Created map[string]account.Object }
+	var said struct {
+		Created    map[string]account.Object
+		NotCreated map[string]jmapclient.SetError
+	}
 	if json.Unmarshal(raw, &said) != nil {
 		r.oneByOne.Store(true)
 	}
 	for i, it := range items {
 		got := said.Created[creationID(i)]
 		id := got.ID()
+		if e := said.NotCreated[creationID(i)]; e.Type == "overQuota" {
+			it.held = e.String()
+			continue
+		}
 		if id == "" || got.Int("size") != it.size {
 			rest = append(rest, it)
 			continue

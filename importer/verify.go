@@ -49,7 +49,7 @@ type Difference struct {
 	Type   string `json:"type"`
 	ID     string `json:"id"`
 	Item   string `json:"item"`
-	What   string `json:"what"` // "missing", "keywords", "mailboxes", "receivedAt", "bytes", …
+	What   string `json:"what"` // "missing", "copy" (there, but as one with an identical message), "keywords", "mailboxes", "receivedAt", "bytes", …
 	Detail string `json:"detail"`
 }
 

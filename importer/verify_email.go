@@ -63,12 +63,7 @@ func (v *verifier) email(ctx context.Context, rec archive.Record, b *byteCheck) 
 		for _, m := range rows {
 			m.Missing++
 		}
-		detail := "it is not on the server"
-		if rec.Blob == "" {
-			detail = "the archive has no content for it, and it is not on the server"
-		}
-		v.differs(account.Email, o.ID(), v.describe(o), "missing", "%s", detail)
-		return nil
+		return v.missing(ctx, rec)
 	}
 	t, _, err := v.c.row(ctx, id)
 	if err != nil {
@@ -88,6 +83,46 @@ func (v *verifier) email(ctx context.Context, rec archive.Record, b *byteCheck) 
 		v.counts(account.Email, func(c *Counts) { c.Present++ })
 	}
 	return b.add(ctx, bytesToCheck{o, rec.Blob, t.BlobID, t.size})
+}
+
+// missing reports a message for which none on the server stands. A copy of one
+// that is there may have no place of its own: some servers (Cyrus) keep
+// identical messages of an account once.
+func (v *verifier) missing(ctx context.Context, rec archive.Record) error {
+	o := rec.Object
+	what, detail := "missing", "it is not on the server"
+	if rec.Blob == "" {
+		detail = "the archive has no content for it, and it is not on the server"
+	} else {
+		twin, err := v.c.twinOf(ctx, rec.Blob)
+		if err != nil {
+			return err
+		}
+		merged, err := v.mergedInto(o.ID(), twin)
+		switch {
+		case err != nil:
+			return err
+		case merged:
+			what, detail = "copy", "the server has its bytes once, for this message and an identical one: it keeps identical messages of an account as one"
+		case twin != "":
+			detail = "this copy is not on the server, an identical message is (some servers keep identical messages of an account as one)"
+		}
+	}
+	v.differs(account.Email, o.ID(), v.describe(o), what, "%s", detail)
+	return nil
+}
+
+// mergedInto says whether an import was told by the server that this message
+// stands for a source message as well as for another one.
+func (v *verifier) mergedInto(sourceID, targetID string) (bool, error) {
+	if v.j == nil || targetID == "" {
+		return false, nil
+	}
+	e, ok, err := v.j.Get(account.Email.Name, sourceID)
+	if err != nil {
+		return false, fmt.Errorf("read the journal: %w", err)
+	}
+	return ok && e.State == archive.Done && e.TargetID == targetID, nil
 }
 
 // rowsOf are the rows of the mailboxes that a message belongs to.

@@ -22,9 +22,9 @@ type Account struct {
 // label names the account in errors.
 func (a *Account) label() string {
 	if a.Name != "" && a.Name != a.ID {
-		return a.Name + ", id " + a.ID
+		return quote(a.Name) + ", id " + quote(a.ID)
 	}
-	return a.ID
+	return quote(a.ID)
 }
 
 // Using gives the `using` list for a type: core and the first URN of the type
@@ -52,17 +52,15 @@ func (a *Account) request(using []string, calls ...*call) *request {
 	return &request{account: a, using: using, calls: calls}
 }
 
-// one carries out a single call of a type and reads its answer into.
-func (a *Account) one(ctx context.Context, t account.Type, method string, args map[string]any, into any) error {
+// one carries out a single call of a type.
+func (a *Account) one(ctx context.Context, t account.Type, method string, args map[string]any, read func([]byte) error) error {
 	using, err := a.using(t, method)
 	if err != nil {
 		return err
 	}
 	k := a.call(method, args)
-	if err := a.Client.send(ctx, a.request(using, k)); err != nil {
-		return err
-	}
-	return a.read(k, into)
+	k.read = read
+	return a.Client.send(ctx, a.request(using, k))
 }
 
 // call is a method call with the account's id.
@@ -75,14 +73,6 @@ func (a *Account) call(method string, args map[string]any) *call {
 		args["accountId"] = a.ID
 	}
 	return &call{method: method, args: args}
-}
-
-// read decodes a call's answer.
-func (a *Account) read(k *call, into any) error {
-	if err := json.Unmarshal(k.answer, into); err != nil {
-		return &Error{Kind: ServerFault, Op: k.method, Account: a.label(), Detail: "the answer makes no sense: " + quote(err.Error()), Err: err}
-	}
-	return nil
 }
 
 // Call is a raw method call for what has no typed one; accountId is added when

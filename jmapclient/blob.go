@@ -33,7 +33,7 @@ func (a *Account) Upload(ctx context.Context, contentType string, size int64, op
 		op: "upload", account: a.label(), method: http.MethodPost,
 		url:         expand(c.uploadURL, map[string]string{"accountId": a.ID}),
 		contentType: contentType, accept: "application/json",
-		size: size, open: open, gate: c.uploads, transfer: true,
+		size: size, open: open, endpoint: Uploads, lane: uploading, transfer: true,
 	}
 	_, listed := c.session.Accounts[a.ID]
 	x.foreign = !listed
@@ -43,7 +43,7 @@ func (a *Account) Upload(ctx context.Context, contentType string, size int64, op
 	if size > c.limits.MaxSizeUpload {
 		return nil, x.says(final, Limit, "%d bytes, and the server takes %d (maxSizeUpload)", size, c.limits.MaxSizeUpload).last(x)
 	}
-	if err := a.usableID(x); err != nil {
+	if err := usableIDs(x, a.ID); err != nil {
 		return nil, err
 	}
 	var up Uploaded
@@ -67,10 +67,16 @@ func (a *Account) Upload(ctx context.Context, contentType string, size int64, op
 	return &up, nil
 }
 
-// usableID refuses ids that a server would take for a step in a path.
-func (a *Account) usableID(x *exchange) error {
-	if slices.Contains([]string{"", ".", ".."}, a.ID) || x.item == "." || x.item == ".." {
-		return x.says(final, Invalid, "not an id that can be put into a URL").last(x)
+// maxID bounds the ids that are put into URLs, in octets. RFC 8620 §1.2 has 255,
+// an account's may be an address.
+const maxID = 1 << 10
+
+// usableIDs refuses ids that a server would take for a step in a path, or for no URL.
+func usableIDs(x *exchange, ids ...string) error {
+	for _, id := range ids {
+		if slices.Contains([]string{"", ".", ".."}, id) || len(id) > maxID {
+			return x.says(final, Invalid, "%q is not an id that can be put into a URL", quote(id)).last(x)
+		}
 	}
 	return nil
 }
@@ -86,18 +92,15 @@ var errLonger = errors.New("the blob is longer than it should be")
 func (a *Account) Download(ctx context.Context, blobID string, size int64, take func(io.Reader) error) error {
 	c := a.Client
 	x := &exchange{
-		op: "download", account: a.label(), item: "blob " + blobID, method: http.MethodGet,
+		op: "download", account: a.label(), item: "blob " + quote(blobID), method: http.MethodGet,
 		url: expand(c.downloadURL, map[string]string{
 			"accountId": a.ID, "blobId": blobID, "name": "blob", "type": "application/octet-stream",
 		}),
-		accept: "*/*", gate: c.requests, transfer: true,
+		accept: "*/*", endpoint: Downloads, lane: reading, transfer: true,
 	}
 	_, listed := c.session.Accounts[a.ID]
 	x.foreign = !listed
-	if slices.Contains([]string{"", ".", ".."}, blobID) {
-		return x.says(final, Invalid, "not an id that can be put into a URL").last(x)
-	}
-	if err := a.usableID(x); err != nil {
+	if err := usableIDs(x, a.ID, blobID); err != nil {
 		return err
 	}
 	x.take = func(resp *http.Response) *fault {
@@ -115,6 +118,9 @@ func (a *Account) Download(ctx context.Context, blobID string, size int64, take 
 			return c.readFault(x, r.err)
 		case err != nil:
 			return &fault{class: final, own: err}
+		}
+		if r.ended {
+			c.sample.note(x.url, r.got)
 		}
 		return nil
 	}
@@ -180,15 +186,13 @@ func (a *Account) Digests(ctx context.Context, blobIDs []string) (digests map[st
 	digests = make(map[string]BlobDigest, len(blobIDs))
 	for chunk := range slices.Chunk(blobIDs, int(a.Client.limits.MaxObjectsInGet)) {
 		k := a.call("Blob/get", map[string]any{"ids": chunk, "properties": []string{"digest:sha-256", "size"}})
+		var got struct{ List []account.Object }
+		k.read = into(&got)
 		err := a.Client.send(ctx, a.request([]string{coreURN, blobURN}, k))
 		if k := KindOf(err); k == Unsupported || k == Invalid {
 			return nil, false, nil // it has blobs, but not this of them
 		}
 		if err != nil {
-			return nil, false, err
-		}
-		var got struct{ List []account.Object }
-		if err := a.read(k, &got); err != nil {
 			return nil, false, err
 		}
 		for _, o := range got.List {

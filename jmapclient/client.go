@@ -31,6 +31,12 @@ type Options struct {
 	// Waits that the server itself asked for (Retry-After, an upload quota that
 	// is filled anew by the hour) are bounded apart, by 14 times as much.
 	GiveUpAfter time.Duration
+	// MaxConnections bounds how many requests of all kinds are out at once, below
+	// what the server allows; 0: the server's own limits alone.
+	MaxConnections int
+	// Rate bounds what goes over the wire, both ways together, in octets of
+	// bodies a second; 0: no bound. Time that is waited for it counts as nobody's.
+	Rate int64
 	// OnWait is told when a request is going to be tried again later: why and
 	// until when. It may be called from several goroutines at once.
 	OnWait func(reason string, until time.Time)
@@ -58,7 +64,10 @@ type Client struct {
 	session                        *Session
 	limits                         Limits
 	apiURL, uploadURL, downloadURL string
-	requests, uploads              *gate
+	gate                           *gate
+	rate                           *rate // nil for none
+	breakers                       [endpoints]breaker
+	sample                         sample
 	nRequests, nRetries, nIn, nOut atomic.Int64
 	greeting                       bool // true until the session is there: give up early
 }
@@ -100,10 +109,12 @@ func newClient(o Options) (*Client, error) {
 			// Redirects are followed by discovery alone, which checks the origin.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		requests:  newGate(1),
-		uploads:   newGate(1),
 		greeting:  true,
 		maxAnswer: maxAnswer,
+	}
+	c.gate = newGate(func() time.Time { return c.now() }, o.MaxConnections)
+	if o.Rate > 0 {
+		c.rate = &rate{perSecond: float64(o.Rate)}
 	}
 	if c.userAgent == "" {
 		c.userAgent = "mailhaul"

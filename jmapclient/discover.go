@@ -43,7 +43,7 @@ func originOf(u *url.URL) origin {
 // discover finds the session: at the URL itself if it has a path, else where
 // RFC 8620 §2.2 says.
 func (c *Client) discover(ctx context.Context, o Options) error {
-	places, err := c.places(ctx, o)
+	places, elsewhere, err := c.places(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -69,22 +69,28 @@ func (c *Client) discover(ctx context.Context, o Options) error {
 			break // the next would say the same
 		}
 	}
+	if elsewhere != "" && first.Kind != Unauthorized {
+		return &Error{Kind: NotJMAP, Op: "session", Item: places[0].Redacted(), Err: first,
+			Detail: fmt.Sprintf("the DNS names %s, which is outside of %s, and anybody may have made it say so; if that is right, give https://%[1]s",
+				elsewhere, places[0].Hostname())}
+	}
 	return first
 }
 
-// places lists where the session may be, in the order to try.
-func (c *Client) places(ctx context.Context, o Options) ([]*url.URL, error) {
+// places lists where the session may be, in the order to try. elsewhere is
+// where the DNS says it is, but credentials do not go unasked.
+func (c *Client) places(ctx context.Context, o Options) (places []*url.URL, elsewhere string, err error) {
 	given := strings.TrimSpace(o.URL)
-	bad := func(format string, args ...any) error {
-		return &Error{Kind: Invalid, Op: "reading the URL", Detail: fmt.Sprintf(format, args...)}
+	bad := func(format string, args ...any) ([]*url.URL, string, error) {
+		return nil, "", &Error{Kind: Invalid, Op: "reading the URL", Detail: fmt.Sprintf(format, args...)}
 	}
 	if given == "" {
-		return nil, bad("no server was named")
+		return bad("no server was named")
 	}
 	if !strings.Contains(given, "://") {
 		if local, domain, ok := cutLast(given, "@"); ok && !strings.Contains(given, "/") {
 			if strings.Contains(local, ":") || local == "" || domain == "" {
-				return nil, bad("credentials do not belong in the URL: give the host alone")
+				return bad("credentials do not belong in the URL: give the host alone")
 			}
 			return c.domainPlaces(ctx, o, domain)
 		}
@@ -95,28 +101,28 @@ func (c *Client) places(ctx context.Context, o Options) ([]*url.URL, error) {
 	}
 	u, err := url.Parse(given)
 	if err != nil {
-		return nil, bad("not a URL, host or address") // the parser's error would repeat what may hold a secret
+		return bad("not a URL, host or address") // the parser's error would repeat what may hold a secret
 	}
 	u.Scheme = strings.ToLower(u.Scheme)
 	switch {
 	case u.User != nil:
-		return nil, bad("credentials do not belong in the URL: give it without them")
+		return bad("credentials do not belong in the URL: give it without them")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, bad("%q is not http or https", u.Scheme)
+		return bad("%q is not http or https", u.Scheme)
 	case u.Hostname() == "":
-		return nil, bad("%q names no host", given)
+		return bad("%q names no host", given)
 	}
 	if p := u.Port(); p != "" {
 		if n, err := strconv.Atoi(p); err != nil || n < 1 || n > 65535 {
-			return nil, bad("port %s is not between 1 and 65535", p)
+			return bad("port %s is not between 1 and 65535", p)
 		}
 	}
 	u.Fragment = ""
-	places := []*url.URL{{Scheme: u.Scheme, Host: u.Host, Path: wellKnown}}
+	places = []*url.URL{{Scheme: u.Scheme, Host: u.Host, Path: wellKnown}}
 	if strings.Trim(u.Path, "/") != "" && u.Path != wellKnown {
 		places = slices.Insert(places, 0, u)
 	}
-	return places, nil
+	return places, "", nil
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {
@@ -127,25 +133,31 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// domainPlaces looks the domain of an address up (RFC 8620 §2.2).
-func (c *Client) domainPlaces(ctx context.Context, o Options, domain string) ([]*url.URL, error) {
+// domainPlaces looks the domain of an address up (RFC 8620 §2.2). The DNS is
+// not signed: only hosts of the domain itself are believed (RFC 6186 §6).
+func (c *Client) domainPlaces(ctx context.Context, o Options, domain string) (places []*url.URL, elsewhere string, err error) {
 	lookup := o.LookupSRV
 	if lookup == nil {
 		lookup = lookupSRV
 	}
 	hosts, err := lookup(ctx, domain)
 	if err != nil && ctx.Err() != nil {
-		return nil, &Error{Kind: Cancelled, Op: "looking up " + domain, Err: ctx.Err()}
+		return nil, "", &Error{Kind: Cancelled, Op: "looking up " + domain, Err: ctx.Err()}
 	}
-	var places []*url.URL
 	for _, host := range append(hosts, domain) { // without a record, or when it leads nowhere: the domain itself
 		u, err := url.Parse("https://" + host + wellKnown)
 		if err != nil || u.User != nil || u.Hostname() == "" {
-			return nil, &Error{Kind: Invalid, Op: "reading the URL", Detail: fmt.Sprintf("%q names no host", host)}
+			return nil, "", &Error{Kind: Invalid, Op: "reading the URL", Detail: fmt.Sprintf("%q names no host", quote(host))}
 		}
-		places = append(places, u)
+		name, home := strings.ToLower(u.Hostname()), strings.ToLower(strings.TrimSuffix(domain, "."))
+		switch {
+		case host == domain || name == home || strings.HasSuffix(name, "."+home):
+			places = append(places, u)
+		case elsewhere == "":
+			elsewhere = strings.TrimSuffix(u.Host, ":443")
+		}
 	}
-	return places, nil
+	return places, elsewhere, nil
 }
 
 func lookupSRV(ctx context.Context, domain string) ([]string, error) {
@@ -164,7 +176,7 @@ func (c *Client) greet(ctx context.Context, u *url.URL, trust bool) error {
 	c.origin = originOf(u)
 	for range maxRedirects {
 		x := &exchange{
-			op: "session", item: u.Redacted(), method: http.MethodGet, url: u.String(), accept: "application/json", gate: c.requests,
+			op: "session", item: u.Redacted(), method: http.MethodGet, url: u.String(), accept: "application/json", lane: reading,
 		}
 		x.take = func(resp *http.Response) *fault {
 			s, f := c.readSession(x, resp)
@@ -253,13 +265,12 @@ func (c *Client) adopt(x *exchange, s *Session, path string, trust bool) *fault 
 	} {
 		var ok bool
 		if *url.into, ok = resolve(url.given, c.origin, path, trust); !ok {
-			return x.says(final, NotJMAP, "the session's %s is no URL: %q", url.name, c.quote(url.given))
+			return x.says(final, NotJMAP, "the session's %s is no URL that credentials may go to: %q", url.name, c.quote(url.given))
 		}
 	}
 	c.session = s
 	c.limits = readLimits(s.Capabilities[coreURN])
-	c.requests = newGate(c.limits.MaxConcurrentRequests)
-	c.uploads = newGate(c.limits.MaxConcurrentUpload)
+	c.gate.allow(c.limits.MaxConcurrentRequests, c.limits.MaxConcurrentUpload)
 	return nil
 }
 

@@ -19,7 +19,7 @@ import (
 func TestWhatTheUserTypesBecomesPlacesToLook(t *testing.T) {
 	srv := func(_ context.Context, domain string) ([]string, error) {
 		if domain == "example.org" {
-			return []string{"jmap.example.net:443", "b.example.net:8443"}, nil
+			return []string{"jmap.example.org:443", "evil.example.net:443", "b.example.org:8443"}, nil
 		}
 		return nil, errors.New("no such record")
 	}
@@ -34,14 +34,14 @@ func TestWhatTheUserTypesBecomesPlacesToLook(t *testing.T) {
 		"localhost":                            {"https://localhost/.well-known/jmap"},
 		"::1":                                  {"https://[::1]/.well-known/jmap"},
 		"[::1]:8080":                           {"https://[::1]:8080/.well-known/jmap"},
-		"bob@example.org":                      {"https://jmap.example.net:443/.well-known/jmap", "https://b.example.net:8443/.well-known/jmap", "https://example.org/.well-known/jmap"},
+		"bob@example.org":                      {"https://jmap.example.org:443/.well-known/jmap", "https://b.example.org:8443/.well-known/jmap", "https://example.org/.well-known/jmap"},
 		"bob@other.org":                        {"https://other.org/.well-known/jmap"},
 	} {
 		c, err := newClient(Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		places, err := c.places(t.Context(), Options{URL: given, LookupSRV: srv})
+		places, _, err := c.places(t.Context(), Options{URL: given, LookupSRV: srv})
 		var got []string
 		for _, p := range places {
 			got = append(got, p.String())
@@ -233,20 +233,6 @@ func TestWhatIsNoSession(t *testing.T) {
 	}
 }
 
-func TestASessionWithoutBoundIsCutOff(t *testing.T) {
-	f := newFake(t)
-	f.session = func(w http.ResponseWriter, _ *http.Request, _ int) {
-		_, _ = w.Write([]byte(`{"x":"`))
-		for chunk := make([]byte, 1<<20); ; {
-			if _, err := w.Write(chunk); err != nil {
-				return
-			}
-		}
-	}
-	_, _, err := dialAs(t, Options{URL: f.URL})
-	wantKind(t, err, NotJMAP)
-}
-
 func TestABaseURLWithAPathFallsBackToTheWellKnown(t *testing.T) {
 	f := newFake(t)
 	if _, _, err := dialAs(t, Options{URL: f.URL + "/webmail/"}); err != nil {
@@ -258,17 +244,20 @@ func TestAnAddressLeadsToTheFirstServerThatAnswers(t *testing.T) {
 	f := newFake(t)
 	s := httptest.NewTLSServer(f)
 	defer s.Close()
-	dead := deadAddress(t)
-	c, _, err := dialAs(t, Options{URL: "alice@example.org", Insecure: true, LookupSRV: func(context.Context, string) ([]string, error) {
-		return []string{dead, s.Listener.Addr().String()}, nil
+	dead := localhost(deadAddress(t))
+	c, _, err := dialAs(t, Options{URL: "alice@localhost", Insecure: true, LookupSRV: func(context.Context, string) ([]string, error) {
+		return []string{dead, localhost(s.Listener.Addr().String())}, nil
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Origin() != s.URL {
-		t.Errorf("origin %s, want %s", c.Origin(), s.URL)
+	if want := "https://" + localhost(s.Listener.Addr().String()); c.Origin() != want {
+		t.Errorf("origin %s, want %s", c.Origin(), want)
 	}
 }
+
+// localhost is a loopback address by name.
+func localhost(addr string) string { return strings.Replace(addr, "127.0.0.1", "localhost", 1) }
 
 // Credentials that one server of a domain refused go to no other.
 func TestARefusedPasswordIsNotTriedElsewhere(t *testing.T) {
@@ -277,8 +266,8 @@ func TestARefusedPasswordIsNotTriedElsewhere(t *testing.T) {
 	s := httptest.NewTLSServer(f)
 	defer s.Close()
 	bad, asked := hostile(t)
-	_, _, err := dialAs(t, Options{URL: "alice@example.org", Insecure: true, LookupSRV: func(context.Context, string) ([]string, error) {
-		return []string{s.Listener.Addr().String(), bad.Listener.Addr().String()}, nil
+	_, _, err := dialAs(t, Options{URL: "alice@localhost", Insecure: true, LookupSRV: func(context.Context, string) ([]string, error) {
+		return []string{localhost(s.Listener.Addr().String()), localhost(bad.Listener.Addr().String())}, nil
 	}})
 	wantKind(t, err, Unauthorized)
 	if asked.Load() != 0 || f.counted("session") != 1 {

@@ -6,7 +6,8 @@
 // of the account: reads ([Account.Get], [Account.All], [Account.Page],
 // [Account.Changes]), writes ([Account.Set], [Account.Import],
 // [Account.CopyEmails]), blobs that stream both ways ([Account.Upload],
-// [Account.Download]), and [Account.Call] for what has no typed method.
+// [Account.Download]), small blobs many in a request ([Account.Blobs],
+// [Account.ImportBlobs]), and [Account.Call] for what has no typed method.
 //
 // The package takes servers as they are. Sessions lie about hosts and ports,
 // limits are missing or absurd, ids hold characters that RFC 8620 forbids,
@@ -21,13 +22,19 @@
 //     the caller has to look at what is there before it goes on.
 //   - Every other request is tried again after a passing fault, with growing
 //     pauses, for a bounded time. A transfer in which nothing moves is cut.
-//   - Nothing a server sends is taken into memory unbounded.
+//   - An endpoint that does not answer whatever is asked ([Client.Dead]) costs a
+//     few requests their tries and not every message its own.
+//   - Nothing a server sends is taken into memory unbounded: a session has 16 MB,
+//     an answer 64 MB (after decompression), both a bounded depth and number of
+//     values, a list that All reads 100 000 objects. Blobs stream.
 //   - Every error is an [*Error]: which call, for which account and item, what
 //     the server said, and a [Kind] that says what can be done about it.
 //
-// The way of a call: methods.go, set.go and email.go build invocations; wire.go
-// encodes them and reads the answers; blob.go does the same for blobs; retry.go
-// decides whether to try again; transport.go sends one request; faults.go says
-// what an answer means. discover.go finds the session, resolve.go and
-// principal.go find accounts in it and beside it.
+// The way of a call: methods.go, set.go, email.go, blobget.go and blobimport.go
+// build invocations; wire.go encodes them, payload.go with blobs among them;
+// answer.go and scan.go split and read the answers; blob.go does the same for
+// blobs on their own; retry.go decides whether to try again, breaker.go when it
+// is no use; transport.go sends one request, transfer.go watches its bodies;
+// faults.go says what an answer means. discover.go finds the session, resolve.go
+// and principal.go find accounts in it and beside it.
 package jmapclient

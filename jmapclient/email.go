@@ -45,32 +45,27 @@ func (a *Account) Import(ctx context.Context, emails map[string]EmailImport) (*I
 	k := a.call(method, map[string]any{"emails": emails})
 	r := a.request(using, k)
 	r.creates = true
+	var said importAnswer
+	k.read = into(&said)
 	if err := a.Client.send(ctx, r); err != nil {
 		return nil, err
 	}
-	var said struct {
-		OldState, NewState string
-		Created            map[string]account.Object
-		NotCreated         map[string]SetError
-	}
-	if err := a.readCreated(k, &said); err != nil {
-		return nil, err
-	}
+	return said.result(), nil
+}
+
+// importAnswer is Email/import's answer as servers send it.
+type importAnswer struct {
+	OldState, NewState string
+	Created            map[string]account.Object
+	NotCreated         map[string]SetError
+}
+
+func (said *importAnswer) result() *ImportResult {
 	res := &ImportResult{OldState: said.OldState, NewState: said.NewState, Created: map[string]ImportedEmail{}, NotCreated: orEmpty(said.NotCreated)}
 	for key, o := range said.Created {
 		res.Created[key] = ImportedEmail{ID: o.ID(), BlobID: o.Text("blobId"), ThreadID: o.Text("threadId"), Size: o.Int("size")}
 	}
-	return res, nil
-}
-
-// readCreated decodes the answer to a call that creates: one that can't be read
-// leaves open what was done.
-func (a *Account) readCreated(k *call, into any) error {
-	err := json.Unmarshal(k.answer, into)
-	if err == nil {
-		return nil
-	}
-	return &Error{Kind: Unknown, Op: k.method, Account: a.label(), Detail: "the answer makes no sense: " + quote(err.Error()), Err: err}
+	return res
 }
 
 func orEmpty(m map[string]SetError) map[string]SetError {
@@ -113,16 +108,14 @@ func (a *Account) CopyEmails(ctx context.Context, fromAccountID string, create m
 	})
 	r := a.request(using, k)
 	r.creates = true
+	var said, destroyed setAnswer
+	k.read = into(&said)
 	if err := a.Client.send(ctx, r); err != nil {
 		return nil, err
 	}
-	var said, destroyed setAnswer
-	if err := a.readCreated(k, &said); err != nil {
-		return nil, err
-	}
 	if raw, ok := r.extra["Email/set"]; ok { // the implicit destroy
-		if err := a.readCreated(&call{method: method, answer: raw}, &destroyed); err != nil {
-			return nil, err
+		if err := json.Unmarshal(raw, &destroyed); err != nil {
+			return nil, &Error{Kind: Unknown, Op: method, Account: a.label(), Detail: "the answer makes no sense: " + quote(err.Error()), Err: err}
 		}
 	}
 	res := newSetResult()

@@ -66,8 +66,13 @@ func (c *Client) connectionFault(ctx context.Context, x *exchange, err error, co
 		f.Detail, f.refused = fmt.Sprintf("%s for %s", errStalled, c.stallTimeout), !connected
 	case ctx.Err() != nil && errors.Is(cause, errTimedOut):
 		f.Detail, f.refused = fmt.Sprintf("%s (%s)", errTimedOut, c.requestTimeout), !connected
+	case ctx.Err() != nil && errors.Is(cause, errCrawls):
+		f.Detail = errCrawls.Error()
 	case ctx.Err() != nil:
 		f.class, f.Kind = final, Cancelled
+	case strings.Contains(err.Error(), "response header"): // net/http has no error of its own for it
+		f.class, f.Kind = faulty, ServerFault
+		f.Detail = fmt.Sprintf("the headers of the answer are larger than %d bytes", maxHeaders)
 	case isTLS(err):
 		f.class, f.refused = final, true
 		f.Detail = "TLS: " + err.Error() + " (a certificate authority of your own is named in a CA file; a server without TLS is http://…)"
@@ -106,6 +111,8 @@ func (c *Client) readFault(x *exchange, err error) *fault {
 		return x.says(passing, Unreachable, "the answer stalled: %s for %s", errStalled, c.stallTimeout)
 	case errors.Is(err, errTimedOut):
 		return x.says(passing, Unreachable, "%s (%s)", errTimedOut, c.requestTimeout)
+	case errors.Is(err, errCrawls):
+		return x.says(passing, Unreachable, "the answer does not come: %s", errCrawls)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return x.fault(final, Cancelled, err)
 	}
@@ -164,9 +171,9 @@ func (c *Client) refusal(x *exchange, resp *http.Response) *fault {
 		f.Detail = resp.Status
 	}
 	switch {
-	case resp.StatusCode == 403 && x.gate == c.uploads && strings.Contains(strings.ToLower(problem.Title+problem.Detail), "quota"):
+	case resp.StatusCode == 403 && x.lane == uploading && strings.Contains(strings.ToLower(problem.Title+problem.Detail), "quota"):
 		f.class, f.Kind = filled, OverQuota
-	case resp.StatusCode == 429 && x.gate == c.uploads && strings.Contains(strings.ToLower(problem.Title), "quota"):
+	case resp.StatusCode == 429 && x.lane == uploading && strings.Contains(strings.ToLower(problem.Title), "quota"):
 		f.class, f.Kind = filled, OverQuota
 	case resp.StatusCode == 401 && x.foreign && !c.greeting:
 		// Stalwart 0.6 refuses other people's accounts this way.

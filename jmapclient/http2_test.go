@@ -66,12 +66,12 @@ func TestHTTP2(t *testing.T) {
 		t.Errorf("the import arrived %d times", f.counted("import"))
 	}
 	up, err := a.Upload(t.Context(), "", int64(len(blob)), func() (io.ReadCloser, error) { return &onceClosed{r: bytes.NewReader(blob)}, nil })
-	if err != nil || up.Size != int64(len(blob)) || f.counted("upload") != 2 {
+	if err != nil || up.Size != int64(len(blob)) || f.counted("upload") < 2 {
 		t.Errorf("%v, %v after %d tries", up, err, f.counted("upload"))
 	}
 	var got []byte
 	err = a.Download(t.Context(), "b", int64(len(blob)), func(r io.Reader) (err error) { got, err = io.ReadAll(r); return err })
-	if err != nil || !bytes.Equal(got, blob) || len(k.waits) != 3 {
+	if err != nil || !bytes.Equal(got, blob) || len(k.waits) < 3 {
 		t.Errorf("%d bytes, %v after %d further tries", len(got), err, len(k.waits))
 	}
 }

@@ -27,9 +27,9 @@ func readLimits(core json.RawMessage) Limits {
 		usually, most int64
 	}{
 		{"maxSizeUpload", &l.MaxSizeUpload, 50_000_000, 1 << 40},
-		{"maxConcurrentUpload", &l.MaxConcurrentUpload, 4, 8},
+		{"maxConcurrentUpload", &l.MaxConcurrentUpload, 4, mostAtOnce},
 		{"maxSizeRequest", &l.MaxSizeRequest, 10_000_000, 64 << 20},
-		{"maxConcurrentRequests", &l.MaxConcurrentRequests, 4, 8},
+		{"maxConcurrentRequests", &l.MaxConcurrentRequests, 4, mostAtOnce},
 		{"maxCallsInRequest", &l.MaxCallsInRequest, 16, 64},
 		{"maxObjectsInGet", &l.MaxObjectsInGet, 500, 5000},
 		{"maxObjectsInSet", &l.MaxObjectsInSet, 500, 5000},

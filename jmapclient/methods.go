@@ -2,7 +2,9 @@ package jmapclient
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 
 	"mailhaul/account"
@@ -13,6 +15,40 @@ type GetResult struct {
 	State    string
 	List     []account.Object
 	NotFound []string
+}
+
+// readGet is a read that decodes a Foo/get's answer as json.Unmarshal would, in
+// two passes over it in place of five: listing an account is mostly this.
+func readGet(res *GetResult) func([]byte) error {
+	return func(args []byte) error {
+		if !json.Valid(args) {
+			return errNoJSON
+		}
+		var got GetResult
+		s := &scanner{data: args}
+		err := s.object(func(key string) (err error) {
+			if key == "list" {
+				got.List, err = s.objects()
+				return err
+			}
+			raw, err := s.value()
+			if err != nil {
+				return err
+			}
+			switch key {
+			case "state":
+				got.State, err = text(raw)
+			case "notFound":
+				got.NotFound = nil
+				err = json.Unmarshal(raw, &got.NotFound)
+			}
+			return err
+		})
+		if err == nil {
+			*res = got
+		}
+		return err
+	}
 }
 
 // Get reads objects by id, in as many requests as maxObjectsInGet demands. No
@@ -42,7 +78,7 @@ func (a *Account) Get(ctx context.Context, t account.Type, ids []string, props [
 func (a *Account) get(ctx context.Context, t account.Type, ids []string, props []string) (*GetResult, error) {
 	var got GetResult
 	args := map[string]any{"ids": ids, "properties": orAll(props, t)}
-	if err := a.one(ctx, t, t.Name+"/get", args, &got); err != nil {
+	if err := a.one(ctx, t, t.Name+"/get", args, readGet(&got)); err != nil {
 		return nil, err
 	}
 	return &got, nil
@@ -67,13 +103,18 @@ func (a *Account) State(ctx context.Context, t account.Type) (string, error) {
 // stopsAt is where Stalwart cuts an answer to `ids: null`, silently.
 const stopsAt = 500
 
-// All reads every object of a small type. Some servers cut the answer to
+// maxAll bounds how many objects All reads: of mailboxes, scripts and identities
+// nobody has as many, and a server that never comes to an end has.
+const maxAll = 100_000
+
+// All reads every object of a small type, at most maxAll. Some servers cut the answer to
 // `ids: null` without a word; where that may have happened the ids are paged
 // with Foo/query.
 func (a *Account) All(ctx context.Context, t account.Type, props []string) (*GetResult, error) {
 	got, err := a.get(ctx, t, nil, props)
 	limit := int(a.Client.limits.MaxObjectsInGet)
-	tooMany := KindOf(err) == Limit // RFC 8620 §5.1: requestTooLarge instead of a cut
+	// RFC 8620 §5.1: requestTooLarge instead of a cut; or too large for us.
+	tooMany := KindOf(err) == Limit || errors.Is(err, errTooMuch)
 	if err != nil && !tooMany {
 		return nil, err
 	}
@@ -118,6 +159,10 @@ func (a *Account) pagesOnce(ctx context.Context, t account.Type, props []string)
 			return res, nil
 		}
 		res.List = append(res.List, p.List...)
+		if len(res.List) > maxAll {
+			return nil, &Error{Kind: ServerFault, Op: t.Name + "/query", Account: a.label(),
+				Detail: fmt.Sprintf("the list does not end: there are more than %d already", maxAll)}
+		}
 		after = p.IDs[len(p.IDs)-1]
 	}
 }
@@ -151,6 +196,10 @@ type Page struct {
 // Page asks Foo/query and, by back-reference in the same request, Foo/get
 // (RFC 8620 §3.7). A page without ids is the end. An anchor that is no longer
 // in the list is an error of kind AnchorNotFound.
+//
+// A page is bounded, how many follow is not: a server may go on for ever, with
+// ids that it gave before or with ever new ones. Who pages stops at a page that
+// brings nothing new, and holds no more of the pages before than it must.
 func (a *Account) Page(ctx context.Context, t account.Type, p PageArgs) (*Page, error) {
 	using, err := a.using(t, t.Name+"/query")
 	if err != nil {
@@ -178,16 +227,14 @@ func (a *Account) Page(ctx context.Context, t account.Type, p PageArgs) (*Page, 
 		"#ids":       map[string]any{"resultOf": "0", "name": t.Name + "/query", "path": "/ids"},
 		"properties": orAll(p.Props, t),
 	})
-	if err := a.Client.send(ctx, a.request(using, query, get)); err != nil {
-		return nil, err
-	}
 	var asked struct {
 		QueryState string
 		IDs        []string
 		Total      *int64
 	}
 	var got GetResult
-	if err := errors.Join(a.read(query, &asked), a.read(get, &got)); err != nil {
+	query.read, get.read = into(&asked), readGet(&got)
+	if err := a.Client.send(ctx, a.request(using, query, get)); err != nil {
 		return nil, err
 	}
 	page := &Page{QueryState: asked.QueryState, IDs: asked.IDs, State: got.State, List: got.List, NotFound: got.NotFound, Total: -1}
@@ -205,11 +252,12 @@ type Changes struct {
 	Created, Updated, Destroyed []string
 }
 
-// Changes asks for one page of Foo/changes. The error is of kind
+// Changes asks for one page of Foo/changes. As with Page, the number of pages
+// is not bounded, but for one that leads to the state it came from. The error is of kind
 // CannotCalculateChanges also for a state that the server calls invalid.
 func (a *Account) Changes(ctx context.Context, t account.Type, since string) (*Changes, error) {
 	var ch Changes
-	err := a.one(ctx, t, t.Name+"/changes", map[string]any{"sinceState": since}, &ch)
+	err := a.one(ctx, t, t.Name+"/changes", map[string]any{"sinceState": since}, into(&ch))
 	var e *Error
 	if errors.As(err, &e) && e.Kind == Invalid && e.Type == "invalidArguments" {
 		e.Kind = CannotCalculateChanges

@@ -96,13 +96,16 @@ func (a *Account) queryPrincipals(ctx context.Context, keys []string, who string
 	}
 	var calls []*call
 	var isProbe, isEmail []bool
+	var found []*struct{ IDs []string }
 	for _, key := range keys {
 		probe := nobody
 		if key == "email" {
 			probe += "@invalid.invalid"
 		}
 		for _, name := range append([]string{probe}, names...) {
-			calls = append(calls, a.call("Principal/query", map[string]any{"filter": map[string]any{key: name}}))
+			k, said := a.call("Principal/query", map[string]any{"filter": map[string]any{key: name}}), &struct{ IDs []string }{}
+			k.read = into(said)
+			calls, found = append(calls, k), append(found, said)
 			isProbe = append(isProbe, name == probe)
 			isEmail = append(isEmail, key == "email")
 		}
@@ -110,11 +113,7 @@ func (a *Account) queryPrincipals(ctx context.Context, keys []string, who string
 	if err := a.Client.send(ctx, a.request(a.Client.principalUsing(), calls...)); err != nil {
 		return nil, nil, false, err
 	}
-	for i, k := range calls {
-		var said struct{ IDs []string }
-		if err := a.read(k, &said); err != nil {
-			return nil, nil, false, err
-		}
+	for i, said := range found {
 		if isProbe[i] {
 			ignored = ignored || len(said.IDs) > 0
 			continue
@@ -137,11 +136,9 @@ func (a *Account) getPrincipals(ctx context.Context, ids []string) ([]account.Ob
 	var list []account.Object
 	for chunk := range slices.Chunk(ids, int(a.Client.limits.MaxObjectsInGet)) {
 		k := a.call("Principal/get", map[string]any{"ids": chunk})
-		if err := a.Client.send(ctx, a.request(a.Client.principalUsing(), k)); err != nil {
-			return nil, err
-		}
 		var got GetResult
-		if err := a.read(k, &got); err != nil {
+		k.read = readGet(&got)
+		if err := a.Client.send(ctx, a.request(a.Client.principalUsing(), k)); err != nil {
 			return nil, err
 		}
 		list = append(list, got.List...)

@@ -308,9 +308,9 @@ func TestRecordedRefusals(t *testing.T) {
 				continue
 			}
 			c, _, _ := dialAs(t, Options{})
-			x := &exchange{op: name, gate: c.requests}
+			x := &exchange{op: name, lane: reading}
 			if strings.HasPrefix(name, "upload") {
-				x.gate = c.uploads
+				x.lane = uploading
 			}
 			resp := &http.Response{StatusCode: rec.Status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(rec.Response))}
 			if f := c.refusal(x, resp); f.Kind != want || !f.refused || f.Detail == "" {

@@ -29,44 +29,67 @@ const againForBlob = 5
 
 // do carries the exchange out, as often as it takes and is allowed.
 func (c *Client) do(ctx context.Context, x *exchange) error {
+	f, err := c.persist(ctx, x)
+	switch {
+	case f == nil && err == nil:
+		c.breakers[x.endpoint].worked()
+	case f == nil || f.own != nil || KindOf(err) == Cancelled: // says nothing about the server
+	case !f.unanswered():
+		c.breakers[x.endpoint].worked()
+	default:
+		return c.despair(ctx, x, err)
+	}
+	return err
+}
+
+// persist tries the exchange until it succeeds or is given up on; then it
+// answers the last fault and the error that it comes to.
+func (c *Client) persist(ctx context.Context, x *exchange) (*fault, error) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = firstPause, mostPause, 2
+	breaker := &c.breakers[x.endpoint]
 	began := c.now()
 	var asked time.Duration // waited because the server asked for it
+	var held time.Duration  // waited for the outcome of a probe
 	count := map[class]int{}
 	for {
+		now := c.now()
+		if err := breaker.wait(ctx); err != nil {
+			return nil, x.fault(final, Cancelled, err).last(x)
+		}
+		held += c.now().Sub(now)
 		f := c.attempt(ctx, x)
 		x.tries++
 		if f == nil {
-			return nil
+			return nil, nil
 		}
 		if err := c.ended(ctx, x, f); err != nil {
-			return err
+			return f, err
 		}
 		count[f.class]++
 		most, counted := againFor[f.class]
 		if f.class == silent && x.transfer {
 			most = againForBlob
 		}
-		if counted && count[f.class] > most {
-			return f.last(x)
+		if counted && count[f.class] > most || breaker.weak() || x.probe && f.refusal() {
+			return f, f.last(x)
 		}
 		pause := pauses.NextBackOff()
 		if f.after > 0 || f.class == filled {
 			pause = max(pause, f.after)
 			if asked+pause > patience*c.giveUpAfter {
-				return f.last(x)
+				return f, f.last(x)
 			}
 			asked += pause
-		} else if c.now().Sub(began)-asked+pause > c.giveUpAfter {
-			return f.last(x)
+		} else if c.now().Sub(began)-asked-held+pause > c.giveUpAfter {
+			return f, f.last(x)
 		}
 		c.nRetries.Add(1)
 		if c.onWait != nil {
 			c.onWait(f.reason(), c.now().Add(pause))
 		}
 		if err := c.sleep(ctx, pause); err != nil {
-			return x.fault(final, Cancelled, err).last(x)
+			return f, x.fault(final, Cancelled, err).last(x)
 		}
 	}
 }

@@ -30,7 +30,7 @@ type SessionAccount struct {
 
 // parseSession reads a session object; false when it is none.
 func parseSession(data []byte) (*Session, bool) {
-	if checkDepth(data) != nil {
+	if checkShape(data) != nil {
 		return nil, false
 	}
 	var s Session
@@ -50,7 +50,8 @@ func resolve(tmpl string, o origin, basePath string, trust bool) (string, bool) 
 		if trust {
 			scheme = strings.ToLower(scheme)
 			authority, _, _ := strings.Cut(after, "/")
-			return tmpl, (scheme == "http" || scheme == "https") && authority != "" && !strings.Contains(authority, "@")
+			safe := scheme == "https" || scheme == "http" && o.scheme == "http" // TLS is not given up
+			return tmpl, safe && authority != "" && !strings.Contains(authority, "@")
 		}
 		rest = pathOf(after)
 	} else if after, ok := strings.CutPrefix(tmpl, "//"); ok {

@@ -91,15 +91,9 @@ func (a *Account) Set(ctx context.Context, t account.Type, s SetArgs) (*SetResul
 		k := a.call(method, args)
 		r := a.request(using, k)
 		r.creates = len(b.Create) > 0
-		if err := a.Client.send(ctx, r); err != nil {
-			return res, err
-		}
 		var said setAnswer
-		read := a.read
-		if r.creates {
-			read = a.readCreated
-		}
-		if err := read(k, &said); err != nil {
+		k.read = into(&said)
+		if err := a.Client.send(ctx, r); err != nil {
 			return res, err
 		}
 		res.add(&said, r.tries > 1)

@@ -11,9 +11,13 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 )
+
+// maxHeaders bounds an answer's headers, in octets.
+const maxHeaders = 1 << 20
 
 // newTransport is HTTP as a migration wants it: patient with slow servers, not
 // with dead connections.
@@ -39,10 +43,13 @@ func newTransport(o Options) (*http.Transport, error) {
 		TLSHandshakeTimeout: 15 * time.Second,
 		ForceAttemptHTTP2:   true,
 		HTTP2:               &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
-		MaxIdleConnsPerHost: 16,
+		// As many as may be out at once: one that is closed and made anew costs round trips.
+		MaxIdleConnsPerHost: 2 * mostAtOnce,
+		MaxConnsPerHost:     o.MaxConnections,
 		// Shorter than servers keep idle connections: a request that meets the
 		// close of one is a request of unknown outcome.
-		IdleConnTimeout: 15 * time.Second,
+		IdleConnTimeout:        15 * time.Second,
+		MaxResponseHeaderBytes: maxHeaders,
 	}, nil
 }
 
@@ -54,7 +61,9 @@ type exchange struct {
 	accept            string
 	size              int64                            // of the body
 	open              func() (io.ReadCloser, error)    // the body, nil for none; called anew for each try
-	gate              *gate                            // which limit of concurrency it counts for
+	endpoint          Endpoint                         // where it goes
+	probe             bool                             // asks but whether the endpoint is there
+	lane              lane                             // where it waits for its turn
 	transfer          bool                             // a blob: no deadline for the whole
 	creates           bool                             // must not be carried out twice
 	foreign           bool                             // about an account that is not the session's
@@ -67,26 +76,24 @@ type exchange struct {
 var (
 	errStalled  = errors.New("no byte moved")
 	errTimedOut = errors.New("no complete answer in time")
+	errCrawls   = fmt.Errorf("less than %d bytes a second get through", minPace)
 )
 
 // attempt sends the request once.
 func (c *Client) attempt(ctx context.Context, x *exchange) (f *fault) {
-	if err := x.gate.enter(ctx); err != nil {
+	pass, err := c.gate.enter(ctx, x.lane)
+	if err != nil {
 		return x.fault(final, Cancelled, err)
 	}
-	defer func() {
-		if f != nil && f.narrow {
-			x.gate.leaveNarrower()
-		} else {
-			x.gate.leave()
-		}
-	}()
+	var got int64
+	var conn connection
+	defer func() { c.gate.leave(pass, outcomeOf(f, &conn), x.size+got) }()
 
 	reqCtx, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
 	if !x.transfer {
 		var cancel context.CancelFunc
-		reqCtx, cancel = context.WithTimeoutCause(reqCtx, c.requestTimeout, errTimedOut)
+		reqCtx, cancel = context.WithTimeoutCause(reqCtx, c.requestTimeout+c.slowed(x.size+c.maxAnswer), errTimedOut)
 		defer cancel()
 	}
 	watch := c.watch(cut)
@@ -95,10 +102,7 @@ func (c *Client) attempt(ctx context.Context, x *exchange) (f *fault) {
 		watch.allow(c.requestTimeout)
 	}
 
-	var connected atomic.Bool
-	reqCtx = httptrace.WithClientTrace(reqCtx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	})
+	reqCtx = httptrace.WithClientTrace(reqCtx, &httptrace.ClientTrace{GotConn: conn.got})
 	req, err := http.NewRequestWithContext(reqCtx, x.method, x.url, nil)
 	if err != nil {
 		return x.fault(final, Invalid, err)
@@ -112,7 +116,7 @@ func (c *Client) attempt(ctx context.Context, x *exchange) (f *fault) {
 	var sent *sentBody
 	if x.open != nil {
 		req.Header.Set("Content-Type", x.contentType)
-		if sent, err = c.attach(req, x, watch); err != nil {
+		if sent, err = c.attach(req, x, watch, cut); err != nil {
 			return &fault{class: final, own: err}
 		}
 	}
@@ -123,33 +127,60 @@ func (c *Client) attempt(ctx context.Context, x *exchange) (f *fault) {
 		return &fault{class: final, own: sent.failed()}
 	}
 	if err != nil {
-		return c.connectionFault(reqCtx, x, err, connected.Load())
+		return c.connectionFault(reqCtx, x, err, conn.there.Load())
 	}
 	watch.stop()
-	resp.Body = &receivedBody{ReadCloser: resp.Body, ctx: reqCtx, watch: watch, n: &c.nIn}
-	defer resp.Body.Close()
+	body := &receivedBody{ReadCloser: resp.Body, c: c, ctx: reqCtx, watch: watch, pace: c.pace()}
+	resp.Body = body
+	defer func() { got = body.got; body.Close() }()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return c.refusal(x, resp)
 	}
+	if how := resp.Header.Get("Content-Encoding"); x.transfer && how != "" && !strings.EqualFold(how, "identity") {
+		return x.says(faulty, ServerFault, "the server sends as %s what was asked for as it is", c.quote(how))
+	}
 	return x.take(resp)
+}
+
+// connection is what is known of the one that a request went out on.
+type connection struct{ there, fresh atomic.Bool }
+
+func (n *connection) got(info httptrace.GotConnInfo) {
+	n.there.Store(true)
+	n.fresh.Store(!info.Reused)
+}
+
+// outcomeOf is what a try tells the gate.
+func outcomeOf(f *fault, conn *connection) outcome {
+	switch {
+	case f == nil && conn.fresh.Load(): // some servers start a process for each connection
+		return cold
+	case f == nil:
+		return done
+	case f.narrow:
+		return crowded
+	case f.class == busy:
+		return refused
+	}
+	return failed
 }
 
 // attach gives the request its body. GetBody lets net/http send a request
 // again on a fresh connection when it found the old one closed before it wrote
 // a single byte; a POST that was partly written it never sends again.
-func (c *Client) attach(req *http.Request, x *exchange, w *watch) (*sentBody, error) {
+func (c *Client) attach(req *http.Request, x *exchange, w *watch, cut context.CancelCauseFunc) (*sentBody, error) {
 	if x.size == 0 {
 		req.Body = http.NoBody
 		return nil, nil
 	}
-	s := &sentBody{want: x.size, watch: w, answerIn: c.requestTimeout, n: &c.nOut}
+	s := &sentBody{c: c, ctx: req.Context(), want: x.size, watch: w, answerIn: c.requestTimeout}
 	open := func() (io.ReadCloser, error) {
 		r, err := x.open()
 		if err != nil {
 			s.fail(err)
 			return nil, err
 		}
-		return &sentReader{sentBody: s, ReadCloser: r}, nil
+		return &sentReader{sentBody: s, ReadCloser: r, pace: c.pace(), cut: cut}, nil
 	}
 	r, err := open()
 	if err != nil {
@@ -158,105 +189,3 @@ func (c *Client) attach(req *http.Request, x *exchange, w *watch) (*sentBody, er
 	req.Body, req.GetBody, req.ContentLength = r, open, x.size
 	return s, nil
 }
-
-// sentBody watches a request's body on its way out.
-type sentBody struct {
-	want     int64
-	watch    *watch
-	answerIn time.Duration
-	n        *atomic.Int64
-	err      atomic.Pointer[error]
-}
-
-// failed is the error of the caller's own reader, if it had one.
-func (s *sentBody) failed() error {
-	if p := s.err.Load(); p != nil {
-		return *p
-	}
-	return nil
-}
-
-func (s *sentBody) fail(err error) { s.err.CompareAndSwap(nil, &err) }
-
-type sentReader struct {
-	*sentBody
-	io.ReadCloser
-	got    int64
-	closed atomic.Bool
-}
-
-// Close is net/http's way to say that it wants no more; what Read answers from
-// then on is no failure of the caller's reader.
-func (r *sentReader) Close() error {
-	r.closed.Store(true)
-	return r.ReadCloser.Close()
-}
-
-func (r *sentReader) Read(p []byte) (int, error) {
-	r.watch.stop() // the caller's own slowness is not the line's
-	n, err := r.ReadCloser.Read(p)
-	r.got += int64(n)
-	r.n.Add(int64(n))
-	if r.got == r.want && err == nil {
-		// net/http sends what it was promised and may have an answer before it
-		// looks for more: whether there is more is asked before the end is sent.
-		var one [1]byte
-		var more int
-		if more, err = r.ReadCloser.Read(one[:]); more > 0 {
-			r.got += int64(more)
-		}
-	}
-	switch {
-	case r.closed.Load():
-	case err != nil && err != io.EOF:
-		r.fail(err)
-	case err == io.EOF && r.got < r.want:
-		err = fmt.Errorf("what is to be sent ends after %d of %d bytes", r.got, r.want)
-		r.fail(err)
-	case r.got > r.want:
-		err = fmt.Errorf("what is to be sent is longer than %d bytes", r.want)
-		r.fail(err)
-		return 0, err // without its end the request is none
-	}
-	if r.got >= r.want {
-		r.watch.allow(r.answerIn) // all is handed over: now the server works
-	} else {
-		r.watch.allow(r.watch.stall)
-	}
-	return n, err
-}
-
-// receivedBody watches an answer's body on its way in.
-type receivedBody struct {
-	io.ReadCloser
-	ctx   context.Context
-	watch *watch
-	n     *atomic.Int64
-}
-
-func (b *receivedBody) Read(p []byte) (int, error) {
-	b.watch.allow(b.watch.stall)
-	n, err := b.ReadCloser.Read(p)
-	b.watch.stop() // what the caller does with it takes as long as it takes
-	b.n.Add(int64(n))
-	if err != nil && err != io.EOF && b.ctx.Err() != nil {
-		err = context.Cause(b.ctx) // say why it was cut
-	}
-	return n, err
-}
-
-// watch cuts a transfer in which nothing moves.
-type watch struct {
-	timer *time.Timer
-	stall time.Duration
-}
-
-func (c *Client) watch(cut context.CancelCauseFunc) *watch {
-	return &watch{
-		timer: time.AfterFunc(c.stallTimeout, func() { cut(errStalled) }),
-		stall: c.stallTimeout,
-	}
-}
-
-func (w *watch) allow(d time.Duration) { w.timer.Reset(d) }
-func (w *watch) stop()                 { w.timer.Stop() }

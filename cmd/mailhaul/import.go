@@ -31,14 +31,18 @@ folders, and with --delete also removals.
 
 Stalwart 0.5 to 0.8.1 drop a message whose Message-ID the account has already. An
 administrator's import brings such a message in through the administrator's own
-account; a user's own import appends it over IMAP, when --imap-url says where.`,
+account; a user's own import appends it over IMAP, when --imap-url says where.
+
+A Stalwart lets a user (not an administrator) upload 1000 messages or 50 MB an
+hour. An import as the user waits for that, and says so and until when; with
+--imap-url the messages go over IMAP, where there is no such quota.`,
 		Args: takes(2, 2, "ACCOUNT and ARCHIVE"),
 	}
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "change nothing, say what would be done")
 	cmd.Flags().BoolVar(&o.Delete, "delete", false, "remove what an earlier import put there and the source no longer has")
 	cmd.Flags().StringVar(&at, "at", "", "restore an older `snapshot`: its number or a date")
 	cmd.Flags().BoolVar(&incomplete, "incomplete", false, "restore what an unfinished export holds")
-	cmd.Flags().StringVar(&imapURL, "imap-url", "", "the user's mail over IMAP, `imaps://host[:port]`, for messages that the server drops when they are imported")
+	cmd.Flags().StringVar(&imapURL, "imap-url", "", "the user's mail over IMAP, `imaps://host[:port]`, for messages that the server drops when they are imported, or that its hourly quota of uploads holds up")
 	cmd.RunE = a.does(func(ctx context.Context, cmd *cobra.Command, args []string) (*report, error) {
 		a.resumes = !o.DryRun
 		if incomplete && at != "" {

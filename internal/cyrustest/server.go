@@ -106,7 +106,7 @@ func (s *Server) Stop() {
 func (s *Server) start() error {
 	var err error
 	// Not t.TempDir: a socket's path must stay below 108 octets.
-	if s.dir, err = os.MkdirTemp("", "cyrus"); err != nil {
+	if s.dir, err = os.MkdirTemp(place(), "cyrus"); err != nil {
 		return err
 	}
 	addrs, err := freeAddrs(3)

@@ -21,6 +21,8 @@ func startCyrus(t *testing.T) server { return cyrus{t, cyrustest.Start(t)} }
 
 func (c cyrus) URL() string { return c.Server.URL }
 
+func (c cyrus) Importer(login string) []string { return signIn(c.URL(), login) }
+
 // Broken: VacationResponse/get ends the connection, and there is no Identity/set.
 func (c cyrus) Broken() []string { return []string{"VacationResponse", "Identity"} }
 

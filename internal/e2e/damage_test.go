@@ -12,8 +12,8 @@ import (
 )
 
 func TestLostCatalogIsRebuilt(t *testing.T) {
-	onEachKind(t, func(t *testing.T, start func(*testing.T) server) {
-		from, to := start(t), start(t)
+	onEachKind(t, func(t *testing.T, k kind) {
+		from, to := k.start(t), k.start(t)
 		from.AddUser(alice)
 		to.AddUser(alice)
 		from.Put(alice, slices.Collect(mailgen.Sized(71, 60, 4000))...)
@@ -45,8 +45,8 @@ func TestLostCatalogIsRebuilt(t *testing.T) {
 }
 
 func TestFlippedByteCostsOneMessage(t *testing.T) {
-	onEachKind(t, func(t *testing.T, start func(*testing.T) server) {
-		from, to := start(t), start(t)
+	onEachKind(t, func(t *testing.T, k kind) {
+		from, to := k.start(t), k.start(t)
 		from.AddUser(alice)
 		to.AddUser(alice)
 		from.Put(alice, slices.Collect(mailgen.Sized(81, 40, 3000))...)

@@ -17,8 +17,8 @@ import (
 
 // What goes wrong on a real server ends in the right exit code, and is said.
 func TestExitCodes(t *testing.T) {
-	onEachKind(t, func(t *testing.T, start func(*testing.T) server) {
-		s := start(t)
+	onEachKind(t, func(t *testing.T, k kind) {
+		s := k.start(t)
 		s.AddUser(alice)
 		s.AddUser("bob@example.org")
 		export := func(url, credentials, who string) result {

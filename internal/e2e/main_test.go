@@ -61,9 +61,23 @@ type running struct {
 
 func start(t *testing.T, args ...string) *running {
 	t.Helper()
+	return startWith(t, nil, nil, args...)
+}
+
+// startWith starts mailhaul with more in its environment, and a standard input.
+func startWith(t *testing.T, env []string, stdin *os.File, args ...string) *running {
+	t.Helper()
+	return startProgram(t, binary, env, stdin, args...)
+}
+
+func startProgram(t *testing.T, program string, env []string, stdin *os.File, args ...string) *running {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	r := &running{cmd: exec.CommandContext(ctx, binary, args...), cancel: cancel}
-	r.cmd.Env = append(os.Environ(), "MAILHAUL_URL=", "MAILHAUL_CREDENTIALS=")
+	r := &running{cmd: exec.CommandContext(ctx, program, args...), cancel: cancel}
+	r.cmd.Env = append(append(os.Environ(), "MAILHAUL_URL=", "MAILHAUL_CREDENTIALS="), env...)
+	if stdin != nil {
+		r.cmd.Stdin = stdin
+	}
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -126,7 +140,7 @@ func exporting(s server, login, dir string) []string {
 }
 
 func importing(s server, login, archive string) []string {
-	return append(signIn(s.URL(), login), "--json", "import", "account", login, archive)
+	return append(s.Importer(login), "--json", "import", "account", login, archive)
 }
 
 // exportAccount exports into dir and answers the archive's path.

@@ -17,6 +17,7 @@ import (
 type memory struct {
 	t *testing.T
 	*jmaptest.Server
+	profile jmaptest.Profile
 	inInbox map[string][]delivered // by login, what is in the inbox alone
 }
 
@@ -30,12 +31,29 @@ func startMemory(t *testing.T) server { return startMemoryWith(t, jmaptest.Optio
 func startMemoryWith(t *testing.T, o jmaptest.Options) memory {
 	s := jmaptest.New(o)
 	t.Cleanup(s.Close)
-	return memory{t, s, map[string][]delivered{}}
+	return memory{t, s, o.Profile, map[string][]delivered{}}
 }
 
 func (m memory) URL() string { return m.Server.URL }
 
-func (m memory) Broken() []string { return nil }
+func (m memory) Broken() (types []string) {
+	if m.profile.VacationCloses {
+		types = append(types, "VacationResponse")
+	}
+	if m.profile.NoIdentitySet {
+		types = append(types, "Identity")
+	}
+	return types
+}
+
+// Importer: where the server drops messages, a user's own import can only name
+// them, while an administrator's brings them in.
+func (m memory) Importer(login string) []string {
+	if m.profile.DropKnownMessageID {
+		return []string{"-u", m.URL(), "-c", adminPassword}
+	}
+	return signIn(m.URL(), login)
+}
 
 func (m memory) AddUser(login string) {
 	m.Server.AddUser(jmaptest.User{Login: login, Password: password, Emails: []string{login}})
@@ -51,8 +69,9 @@ func (m memory) MakeMailbox(login, path string) bool {
 			continue
 		}
 		r := m.set(login, map[string]any{"create": map[string]any{"new": map[string]any{"name": name, "parentId": parentID}}})
-		made, ok := r["created"].(map[string]any)["new"].(map[string]any)
-		if !ok {
+		created, _ := r["created"].(map[string]any)
+		made, ok := created["new"].(map[string]any)
+		if !ok || m.mailboxID(login, full) == "" { // a server may give it another name
 			return false
 		}
 		parent, parentID = full, made["id"]

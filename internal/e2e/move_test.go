@@ -14,7 +14,7 @@ import (
 // fillHard gives alice every hard mailbox the server takes, every hard message,
 // a message in each mailbox, ordinary mail around them, and subscriptions that
 // are not the default's.
-func fillHard(t *testing.T, s server) {
+func fillHard(t *testing.T, k kind, s server) {
 	t.Helper()
 	var taken []string
 	for _, path := range mailgen.HardMailboxes() {
@@ -28,6 +28,9 @@ func fillHard(t *testing.T, s server) {
 		t.Fatalf("only %d hard mailboxes taken: %q", len(taken), taken)
 	}
 	for _, m := range mailgen.Hard() {
+		if k.small && len(m.Raw) > 1<<20 {
+			continue
+		}
 		m.Mailboxes = slices.Clone(m.Mailboxes)
 		for i, path := range m.Mailboxes {
 			if path != mailgen.Inbox && !slices.Contains(taken, path) {
@@ -44,7 +47,7 @@ func fillHard(t *testing.T, s server) {
 		i++
 	}
 	s.Subscribe(alice, mailgen.Inbox, true)
-	s.Put(alice, slices.Collect(mailgen.Account(12, 120))...)
+	s.Put(alice, slices.Collect(mailgen.Account(12, k.of(120)))...)
 }
 
 // expectSameMailboxes compares the mailboxes, their roles and subscriptions.
@@ -59,28 +62,36 @@ func expectSameMailboxes(t *testing.T, want, got []mailbox) {
 }
 
 func TestAccountArrivesWhole(t *testing.T) {
-	onEachKind(t, func(t *testing.T, start func(*testing.T) server) {
-		from, to := start(t), start(t)
+	onEveryServer(t, func(t *testing.T, k kind) {
+		from, to := k.start(t), k.start(t)
 		from.AddUser(alice)
 		to.AddUser(alice)
-		fillHard(t, from)
+		fillHard(t, k, from)
 
 		archive := exportAccount(t, from, alice, t.TempDir())
 		mailhaul(t, "verify", archive).expect(t, 0)
 		importAccount(t, to, alice, archive)
 		expectSameMail(t, from.Mail(alice), to.Mail(alice))
-		expectSameMailboxes(t, from.Mailboxes(alice), to.Mailboxes(alice))
-		mailhaul(t, append(signIn(to.URL(), alice), "verify", "--full", archive, alice)...).expect(t, 0)
+		wanted, there := from.Mailboxes(alice), to.Mailboxes(alice)
+		if !slices.Equal(to.Importer(alice), signIn(to.URL(), alice)) {
+			for _, list := range [][]mailbox{wanted, there} {
+				for i := range list {
+					list[i].Subscribed = false // an administrator can't carry it
+				}
+			}
+		}
+		expectSameMailboxes(t, wanted, there)
+		mailhaul(t, append(to.Importer(alice), "verify", "--full", archive, alice)...).expect(t, 0)
 	})
 }
 
 // A rerun costs what changed, not what is there.
 func TestRerunsMoveNothing(t *testing.T) {
-	onEachKind(t, func(t *testing.T, start func(*testing.T) server) {
-		from, to := start(t), start(t)
+	onEveryServer(t, func(t *testing.T, k kind) {
+		from, to := k.start(t), k.start(t)
 		from.AddUser(alice)
 		to.AddUser(alice)
-		from.Put(alice, slices.Collect(mailgen.Sized(21, 150, 3000))...)
+		from.Put(alice, slices.Collect(mailgen.Sized(21, k.of(150), 3000))...)
 		source, target := newProxy(t, from), newProxy(t, to)
 		dir := t.TempDir()
 		archive := exportAccount(t, source, alice, dir)
@@ -112,16 +123,16 @@ func TestRerunsMoveNothing(t *testing.T) {
 
 // What changed between the first copy and the last pass is carried over.
 func TestSecondPassCarriesChanges(t *testing.T) {
-	onEachKind(t, func(t *testing.T, start func(*testing.T) server) {
-		from, to := start(t), start(t)
+	onEveryServer(t, func(t *testing.T, k kind) {
+		from, to := k.start(t), k.start(t)
 		from.AddUser(alice)
 		to.AddUser(alice)
 		from.Put(alice, inInbox(mailgen.Sized(31, 12, 3000))...)
-		from.Put(alice, slices.Collect(mailgen.Sized(32, 60, 3000))...)
+		from.Put(alice, slices.Collect(mailgen.Sized(32, k.of(60), 3000))...)
 		dir := t.TempDir()
 		importAccount(t, to, alice, exportAccount(t, from, alice, dir))
 
-		from.Put(alice, slices.Collect(mailgen.Sized(33, 20, 3000))...)
+		from.Put(alice, slices.Collect(mailgen.Sized(33, k.of(20), 3000))...)
 		from.Change(alice)
 		before := from.Mail(alice)
 		importAccount(t, to, alice, exportAccount(t, from, alice, dir))

@@ -16,8 +16,8 @@ const oldCLIDir = "../../testdata/old-cli/alice"
 // A directory that the old CLI exported from a real server is taken where an
 // archive is.
 func TestOldDirectoryArrivesWhole(t *testing.T) {
-	onEachKind(t, func(t *testing.T, start func(*testing.T) server) {
-		to := start(t)
+	onEachKind(t, func(t *testing.T, k kind) {
+		to := k.start(t)
 		to.AddUser(alice)
 		want := oldDirectory(t, to.Mailboxes(alice))
 		if len(want) < 10 {

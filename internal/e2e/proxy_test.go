@@ -15,7 +15,8 @@ import (
 )
 
 // proxy stands between mailhaul and a server: it counts what is asked, and can
-// kill the asker at a chosen request. It is the server, under another URL.
+// kill the asker at a chosen request, or die itself. It is the server, under
+// another URL.
 type proxy struct {
 	server
 	url     string
@@ -26,29 +27,51 @@ type proxy struct {
 	methods map[string]int // requests by kind and, inside API requests, calls by method
 	asked   [][]string     // the blobs whose content each request asked for, in order
 	strike  *strike
+	dark    bool // it answers nothing any more
 }
 
-// strike kills mailhaul at one request.
+// strike is what befalls mailhaul at one request: its death, as a rule.
 type strike struct {
-	after int    // requests that still pass
-	when  moment // of that request
-	kill  func()
+	of    func(kind string, calls []call) bool // of which requests; nil: of all
+	after int                                  // requests that still pass
+	when  moment                               // of that request
+	do    func()
 	hit   bool
 }
 
 func (m moment) String() string {
-	return [...]string{"before the request", "after the server acted", "amid the answer"}[m]
+	return [...]string{"before the request", "after the server acted", "amid the answer", "beside the request"}[m]
 }
 
 // moment is the point within a request at which a strike comes.
 type moment int
 
 const (
-	unsent   moment = iota // the server never sees it
-	acted                  // the server has acted, the answer is lost
-	answered               // half of the answer has arrived
-	moments
+	unsent   moment   = iota // the server never sees it
+	acted                    // the server has acted, the answer is lost
+	answered                 // half of the answer has arrived
+	beside                   // just before it passes, whole
+	moments  = beside        // how many of them lose the answer
 )
+
+// content and writing are requests that strikes choose.
+func content(_ string, calls []call) bool {
+	return slices.ContainsFunc(calls, func(c call) bool { return len(c.blobs) > 0 })
+}
+
+func writing(kind string, calls []call) bool {
+	return kind == "upload" || slices.ContainsFunc(calls, func(c call) bool {
+		_, verb, _ := strings.Cut(c.method, "/")
+		return verb == "set" || verb == "import" || verb == "upload" || verb == "copy"
+	})
+}
+
+// calling is the requests that call a method.
+func calling(method string) func(string, []call) bool {
+	return func(_ string, calls []call) bool {
+		return slices.ContainsFunc(calls, func(c call) bool { return c.method == method })
+	}
+}
 
 func newProxy(t *testing.T, s server) *proxy {
 	t.Helper()
@@ -73,10 +96,23 @@ func newProxy(t *testing.T, s server) *proxy {
 
 func (p *proxy) URL() string { return p.url }
 
+func (p *proxy) Importer(login string) []string {
+	flags := slices.Clone(p.server.Importer(login))
+	flags[slices.Index(flags, "-u")+1] = p.url
+	return flags
+}
+
 func (p *proxy) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.total, p.methods, p.asked, p.strike = 0, map[string]int{}, nil, nil
+	p.total, p.methods, p.asked, p.strike, p.dark = 0, map[string]int{}, nil, nil, false
+}
+
+// goDark lets every request from now on fail, until the next reset.
+func (p *proxy) goDark() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dark = true
 }
 
 // arm prepares a strike; hit tells whether it came.
@@ -112,12 +148,18 @@ func (p *proxy) fetches() [][]string {
 }
 
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	strike := p.note(r)
-	if strike == nil {
+	strike, dark := p.note(r)
+	switch {
+	case dark:
+		panic(http.ErrAbortHandler)
+	case strike != nil && strike.when == beside:
+		strike.do()
+		fallthrough
+	case strike == nil:
 		p.forward.ServeHTTP(w, r)
 		return
 	}
-	defer strike.kill() // whatever the server does
+	defer strike.do() // whatever the server does
 	if strike.when != unsent {
 		rec := httptest.NewRecorder()
 		p.forward.ServeHTTP(rec, r)
@@ -133,8 +175,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// note counts a request and answers the strike that falls on it.
-func (p *proxy) note(r *http.Request) *strike {
+// note counts a request and answers the strike that falls on it, and whether
+// the server is dead.
+func (p *proxy) note(r *http.Request) (_ *strike, dark bool) {
 	kind, calls := classify(r)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -149,14 +192,14 @@ func (p *proxy) note(r *http.Request) *strike {
 		p.asked = append(p.asked, blobs)
 	}
 	s := p.strike
-	if s == nil || s.hit {
-		return nil
+	if s == nil || s.hit || s.of != nil && !s.of(kind, calls) {
+		return nil, p.dark
 	}
 	if s.after--; s.after >= 0 {
-		return nil
+		return nil, p.dark
 	}
 	s.hit = true
-	return s
+	return s, p.dark
 }
 
 // call is one method call, and the blobs whose content it asks for.

@@ -13,12 +13,15 @@ import (
 	"time"
 
 	"mailhaul/internal/mailgen"
+	"mailhaul/jmapclient/jmaptest"
 )
 
 // server is a mail server that a test fills and that judges what arrived, both
 // by a way that mailhaul does not use.
 type server interface {
 	URL() string
+	// Importer is the flags that sign in who imports into an account.
+	Importer(login string) []string
 	// Broken are the data types that it announces and that do not work.
 	Broken() []string
 	AddUser(login string) // with password
@@ -38,7 +41,10 @@ type server interface {
 // label is a keyword that Change sets.
 const label = "changed"
 
-const password = "correct horse"
+const (
+	password      = "correct horse"
+	adminPassword = "battery staple" // of the user admin, where there is one
+)
 
 // alice is the account that most tests move.
 const alice = "alice@example.org"
@@ -70,22 +76,55 @@ type mailbox struct {
 	Subscribed bool
 }
 
-// kinds are the servers that every test in this package runs on.
-var kinds = []struct {
+// kind is a kind of server to test with.
+type kind struct {
 	name  string
 	start func(t *testing.T) server
-}{
-	{"memory", startMemory},
-	{"cyrus", startCyrus},
+	small bool // one of many: a small account is enough
+	kills int  // how often a test kills each half
+}
+
+// of is so many messages, few on a kind that is one of many.
+func (k kind) of(n int) int {
+	if k.small {
+		return (n + 9) / 10
+	}
+	return n
+}
+
+// kinds are the servers that every test in this package runs on: the strict
+// in-memory one and a real Cyrus.
+var kinds = []kind{
+	{name: "memory", start: startMemory, kills: 10},
+	{name: "cyrus", start: startCyrus, kills: 30},
+}
+
+// profiled are the servers of jmaptest's profiles, all but the strict one.
+func profiled() (list []kind) {
+	for _, p := range jmaptest.Profiles {
+		if p.Name != jmaptest.Strict.Name {
+			list = append(list, kind{p.Name, func(t *testing.T) server {
+				return startMemoryWith(t, jmaptest.Options{Profile: p, Admin: [2]string{"admin", adminPassword}})
+			}, true, 2})
+		}
+	}
+	return list
 }
 
 // onEachKind runs a test once for each kind of server.
-func onEachKind(t *testing.T, test func(t *testing.T, start func(*testing.T) server)) {
+func onEachKind(t *testing.T, test func(t *testing.T, k kind)) { on(t, kinds, test) }
+
+// onEveryServer runs a test on the servers of all profiles too.
+func onEveryServer(t *testing.T, test func(t *testing.T, k kind)) {
+	on(t, append(profiled(), kinds...), test)
+}
+
+func on(t *testing.T, kinds []kind, test func(t *testing.T, k kind)) {
 	t.Parallel()
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			test(t, k.start)
+			test(t, k)
 		})
 	}
 }

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"mailhaul/archive"
 	"mailhaul/exporter"
 	"mailhaul/importer"
+	"mailhaul/internal/failpoint"
 	"mailhaul/jmapclient"
 	"mailhaul/jmapclient/jmaptest"
 )
@@ -47,7 +49,8 @@ func TestTheWholeWayUnderAnyDisturbance(t *testing.T) {
 		p := drawPlan(t)
 		forgetPools()
 		rapid.SyncTest(t, func(t *rapid.T) {
-			w := &way{plan: p, dir: tempDir(t), from: newServer(p.Source), to: newServer(p.Target), copied: map[string]bool{}}
+			dir := tempDir(t)
+			w := &way{plan: p, dir: dir, home: filepath.Join(dir, "archive"), from: newServer(p.Source), to: newServer(p.Target), copied: map[string]bool{}, touched: map[string]bool{}, ever: map[string]letter{}, sent: map[string]int{}}
 			if err := w.all(); err != nil {
 				t.Fatalf("%s → %s: %v", p.Source, p.Target, err)
 			}
@@ -113,18 +116,24 @@ func forgetPools() {
 type way struct {
 	plan     plan
 	dir      string // of archives: each kill leaves another one
+	home     string // of the archive
 	deaths   int
 	from, to *jmaptest.Server
-	ar       *archive.Archive
+	ar       *archive.Archive // nil until a run opens it
 	result   *importer.Result // of the last import
 	target   *jmapclient.Account
 	copied   map[string]bool // bytes of which there were several messages
+	touched  map[string]bool // bytes of messages that the target's owner changed
+	ever     map[string]letter
+	sent     map[string]int // how many messages of these bytes there ever were
+	holed    bool           // the archive lost something that nobody has any more
+	blind    bool           // the archive lost what it knew of the target
 }
 
 // all goes the whole way and judges what came of it.
 func (w *way) all() (err error) {
 	for _, d := range w.plan.Mail {
-		do(w.from, d)
+		w.do(d)
 	}
 	defer func() {
 		if w.ar != nil {
@@ -139,12 +148,21 @@ func (w *way) all() (err error) {
 			for _, d := range w.plan.Between[0] {
 				w.doLater(d)
 			}
+			if err := w.damaged(w.plan.Damage[0]); err != nil {
+				return err
+			}
 		}
 	}
 	for i := range 2 {
 		if i == 1 {
 			for _, d := range w.plan.Between[1] {
 				w.doLater(d)
+			}
+			for _, d := range w.plan.There {
+				w.there(d)
+			}
+			if err := w.damaged(w.plan.Damage[1]); err != nil {
+				return err
 			}
 			if err := w.exports(nil); err != nil {
 				return fmt.Errorf("export 3: %w", err)
@@ -161,7 +179,13 @@ func (w *way) all() (err error) {
 // without a word does so after a month, see doLater.
 func (w *way) do(d deed) {
 	if d.Do != "forget" || !profileOf(w.plan.Source).ForgetsSilently {
-		do(w.from, d)
+		w.deed(d)
+	}
+}
+
+func (w *way) deed(d deed) {
+	if do(w.from, d) {
+		w.sent[d.Raw]++
 	}
 }
 
@@ -171,7 +195,7 @@ func (w *way) doLater(d deed) {
 		time.Sleep(31 * 24 * time.Hour)
 		return
 	}
-	do(w.from, d)
+	w.deed(d)
 }
 
 // exports runs the disturbed exports and then one that is not.
@@ -227,77 +251,30 @@ func (w *way) run(s *jmaptest.Server, d disturbance, step func(context.Context, 
 	if d.MeddleAt > 0 {
 		l.meddle = func() { w.do(d.Deed) }
 	}
+	disk := w.watch(l, d)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		_ = step(ctx, l)
 	}()
+	var err error
 	select {
 	case <-done:
-		s.ClearFaults()
-		return nil
 	case <-l.death:
+		if d.End == killed {
+			synctest.Wait() // until all that the run does hangs on a request, or in a pause
+			err = w.bury()
+		}
+		close(l.buried)
+		cancel()
+		<-done
 	}
-	synctest.Wait() // until all that the run does hangs on a request, or in a pause
-	err := w.bury()
-	close(l.buried)
-	cancel()
-	<-done
+	failpoint.Clear()
 	s.ClearFaults()
-	if err == nil {
-		err = w.reopen()
+	if err = errors.Join(err, disk.err); err != nil {
+		return err
 	}
-	return err
-}
-
-// bury keeps what a killed run has on disk.
-func (w *way) bury() error {
-	if w.ar == nil {
-		return nil
-	}
-	w.deaths++
-	return copyDir(w.ar.Dir(), w.heir())
-}
-
-func (w *way) heir() string { return filepath.Join(w.dir, fmt.Sprint("archive-", w.deaths)) }
-
-// reopen goes on with what the killed run has left. A process that is dead
-// writes nothing more: what it wrote since is in a directory that nobody reads.
-func (w *way) reopen() error {
-	if w.ar == nil {
-		return nil
-	}
-	_ = w.ar.Close()
-	ar, err := archive.Open(w.heir())
-	if err != nil {
-		return fmt.Errorf("open what a killed run left: %w", err)
-	}
-	w.ar = ar
-	return nil
-}
-
-func copyDir(from, to string) error {
-	return filepath.WalkDir(from, func(path string, d os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			return os.MkdirAll(filepath.Join(to, rel), 0o700)
-		}
-		// SQLite's index of its log is shared memory: it goes with the process.
-		if strings.HasSuffix(path, "-shm") {
-			return nil
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(to, rel), data, 0o600)
-	})
+	return w.leave(l, disk)
 }
 
 func dial(ctx context.Context, l *line, url, who string) (*jmapclient.Account, error) {
@@ -314,10 +291,8 @@ func (w *way) export(ctx context.Context, l *line) error {
 		return err
 	}
 	src := exporter.JMAP(a)
-	if w.ar == nil {
-		if w.ar, err = archive.Create(filepath.Join(w.dir, "archive"), src.Origin()); err != nil {
-			return err
-		}
+	if err := w.open(src.Origin()); err != nil {
+		return err
 	}
 	res, err := exporter.Export(ctx, src, w.ar, exporter.Options{Concurrency: w.plan.Workers})
 	if err != nil {
@@ -335,6 +310,9 @@ func (w *way) imported(ctx context.Context, l *line) (err error) {
 	if w.target, err = dial(ctx, l, "http://target.test", w.plan.ImportsAs); err != nil {
 		return err
 	}
-	w.result, err = importer.Import(ctx, w.ar, w.target, importer.Options{Delete: true})
+	if err = w.open(archive.Origin{}); err != nil {
+		return err
+	}
+	w.result, err = importer.Import(ctx, w.ar, w.target, importer.Options{Delete: w.plan.Delete})
 	return err
 }

@@ -19,13 +19,17 @@ type plan struct {
 	Export         [2][]disturbance
 	Import         [2][]disturbance
 	Between        [2][]deed // between the exports, between the imports
+	Delete         bool
+	There          []deed    // at the target, between the imports
+	Damage         [2]damage // ahead of the second and of the third export
 }
 
 // disturbance is a run that is disturbed.
 type disturbance struct {
 	Troubles  map[int]trouble // by number of the request, from 1
 	End       end
-	EndAt     int
+	EndAt     int  // the number of a request, or of a write
+	Blow      blow // at that write
 	EndServed bool // at the answer of that request, else ahead of it
 	MeddleAt  int  // the request at which Deed happens to the account; exports only
 	Deed      deed
@@ -97,11 +101,14 @@ var allDeeds = []string{"deliver", "move", "flag", "destroy", "reuse", "forget"}
 func drawDisturbances(t *rapid.T, meddle bool) []disturbance {
 	var list []disturbance
 	for range rapid.IntRange(0, 3).Draw(t, "disturbed runs") {
-		d := disturbance{Troubles: map[int]trouble{}, End: rapid.SampledFrom([]end{goesOn, cancelled, killed}).Draw(t, "end")}
+		d := disturbance{Troubles: map[int]trouble{}, End: rapid.SampledFrom([]end{goesOn, cancelled, killed, atWrite, atWrite}).Draw(t, "end")}
 		for range rapid.IntRange(0, 4).Draw(t, "troubles") {
 			d.Troubles[rapid.IntRange(1, 30).Draw(t, "at")] = rapid.SampledFrom(troubles).Draw(t, "trouble")
 		}
-		if d.End != goesOn {
+		if d.End == atWrite {
+			d.EndAt = rapid.IntRange(1, 70).Draw(t, "end at write")
+			d.Blow = rapid.SampledFrom(blows).Draw(t, "blow")
+		} else if d.End != goesOn {
 			d.EndAt = rapid.IntRange(1, 25).Draw(t, "end at")
 			d.EndServed = rapid.Bool().Draw(t, "served")
 		}
@@ -125,6 +132,15 @@ func drawPlan(t *rapid.T) plan {
 		ExportsAs: who.Draw(t, "exports as"), ImportsAs: who.Draw(t, "imports as"),
 		Workers: rapid.SampledFrom([]int{1, 4}).Draw(t, "workers"),
 		Mail:    drawDeeds(t, 25, "deliver"),
+		Delete:  rapid.IntRange(0, 3).Draw(t, "delete") > 0,
+	}
+	if rapid.IntRange(0, 3).Draw(t, "owner's changes there") == 0 {
+		p.There = drawDeeds(t, 3, "flag", "move", "destroy")
+	}
+	for i := range 2 {
+		if rapid.IntRange(0, 5).Draw(t, "damage") == 0 {
+			p.Damage[i] = damage{rapid.SampledFrom(damages).Draw(t, "damaged"), rapid.IntRange(0, 1000).Draw(t, "where")}
+		}
 	}
 	for i := range 2 {
 		p.Export[i] = drawDisturbances(t, true)

@@ -42,6 +42,7 @@ const (
 	goesOn    end = "not at all"
 	cancelled end = "cancelled"
 	killed    end = "killed"
+	atWrite   end = "at a write"
 )
 
 // line is one run's way to a server: it counts the run's requests and disturbs
@@ -75,6 +76,12 @@ func (l *line) rests() error {
 	return errors.New("the process is dead")
 }
 
+func (l *line) died() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.frozen
+}
+
 func (l *line) kill() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,7 +94,7 @@ func (l *line) kill() {
 // stop ends the run here if that is planned for the request, before or after
 // it is served.
 func (l *line) stop(n int64, served bool) {
-	if n != int64(l.plan.EndAt) || served != l.plan.EndServed {
+	if l.plan.End == atWrite || n != int64(l.plan.EndAt) || served != l.plan.EndServed {
 		return
 	}
 	count(string(l.plan.End))

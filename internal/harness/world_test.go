@@ -37,15 +37,15 @@ func signIn(who string) jmapclient.Auth {
 	return jmapclient.Auth{Username: login, Password: password}
 }
 
-// do carries out a deed at the source.
-func do(s *jmaptest.Server, d deed) {
+// do carries out a deed at the source, and says whether a message came by it.
+func do(s *jmaptest.Server, d deed) (came bool) {
 	ids := s.EmailIDs(login)
 	if d.Do == "forget" {
 		s.ForgetHistory(login)
-		return
+		return false
 	}
 	if d.Do != "deliver" && len(ids) == 0 {
-		return
+		return false
 	}
 	var id string
 	if len(ids) > 0 {
@@ -54,15 +54,16 @@ func do(s *jmaptest.Server, d deed) {
 	switch d.Do {
 	case "destroy":
 		s.Destroy(login, id)
-		return
+		return false
 	case "move", "flag":
 		s.Modify(login, id, d.Boxes, d.Keywords)
-		return
+		return false
 	case "reuse": // where ids are used again, the new message gets this one's
 		s.Destroy(login, id)
 	}
 	s.Deliver(login, jmaptest.Message{Mailboxes: d.Boxes, Keywords: d.Keywords, Raw: []byte(d.Raw),
 		ReceivedAt: time.Date(2015, 3, 4, 5, 6, d.Second, 0, time.UTC)})
+	return true
 }
 
 // letter is a message as it is compared.

@@ -1,0 +1,80 @@
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+)
+
+// FullError says that there is no room left to write to. What was committed
+// before is whole.
+type FullError struct {
+	Path string // the file that could not grow
+	Free int64  // bytes that are free there, -1 when unknown
+	Need int64  // bytes that it takes to go on, by estimate; 0 when unknown
+	Err  error
+}
+
+func (e *FullError) Error() string {
+	room := ""
+	if e.Free >= 0 {
+		room = fmt.Sprintf(" (%s free", bytesText(e.Free))
+		if e.Need > 0 {
+			room += fmt.Sprintf(", about %s needed", bytesText(e.Need))
+		}
+		room += ")"
+	} else if e.Need > 0 {
+		room = fmt.Sprintf(" (about %s needed)", bytesText(e.Need))
+	}
+	return fmt.Sprintf("no space left to write %s%s: %v; what was stored before is whole: make room and run the same command again", e.Path, room, e.Err)
+}
+
+// Unwrap is the system's error.
+func (e *FullError) Unwrap() error { return e.Err }
+
+func newFullError(path string, err error) *FullError {
+	return &FullError{Path: path, Free: freeBytes(filepath.Dir(path)), Err: err}
+}
+
+func bytesText(n int64) string {
+	switch {
+	case n < 10<<10:
+		return fmt.Sprintf("%d bytes", n)
+	case n < 10<<20:
+		return fmt.Sprintf("%d KB", n>>10)
+	}
+	return fmt.Sprintf("%d MB", n>>20)
+}
+
+const (
+	// rowBytes is about what an object and its blob take in the catalog, its log
+	// and indexes included.
+	rowBytes = 1 << 10
+	// entryBytes is the same of a journal's entry, and of a listed message.
+	entryBytes = 1 << 10
+)
+
+// need is about how many bytes it takes to go on: rows for what is pending, and
+// more, of which nothing is written yet. How much the server still has is for the
+// caller to add.
+func (r *Run) need(more int64) int64 { return more + int64(r.pending.size()+1)*rowBytes }
+
+// tellNeed adds to an error how much room is needed.
+func (r *Run) tellNeed(err error, more int64) error {
+	var full *FullError
+	if errors.As(err, &full) && full.Need == 0 {
+		full.Need = r.need(more)
+	}
+	return err
+}
+
+// tellNeed adds to an error how much room the rest of the import needs.
+func (j *Journal) tellNeed(err error) error {
+	var full *FullError
+	if errors.As(err, &full) && full.Need == 0 {
+		if items, _, e := j.PendingCount(0); e == nil {
+			full.Need = (items + 1) * 2 * entryBytes
+		}
+	}
+	return err
+}

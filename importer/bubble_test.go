@@ -1,0 +1,281 @@
+package importer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/emersion/go-imap/v2/imapserver"
+
+	"mailhaul/archive"
+	"mailhaul/jmapclient"
+	"mailhaul/jmapclient/jmaptest"
+)
+
+// bubble runs a test in which time is virtual: what is waited for costs
+// nothing, and a day passes at once. No network may be used in it.
+func bubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	warmUp()
+	forgetPools()
+	defer forgetPools()
+	synctest.Test(t, f)
+}
+
+// warmUp makes what a process makes once, outside of any bubble: a channel that
+// is made in one can't be used in the next.
+var warmUp = sync.OnceFunc(func() {
+	ar, err := archive.Create(filepath.Join(scratchDir, "warm"), archive.Origin{Name: "warm"})
+	if err != nil {
+		panic(err)
+	}
+	run, err := ar.Begin()
+	if err != nil {
+		panic(err)
+	}
+	_, _, err = run.PutBlob(strings.NewReader("warm"), -1)
+	if err = errors.Join(err, run.Close(), ar.Close()); err != nil {
+		panic(err)
+	}
+})
+
+// forgetPools empties all sync.Pools, for the same reason: a pool's content
+// survives one collection.
+func forgetPools() {
+	runtime.GC()
+	runtime.GC()
+}
+
+// newQuietTarget is newTarget for a bubble: without a network.
+func newQuietTarget(t testing.TB, p jmaptest.Profile) *target {
+	t.Helper()
+	s := newTarget(t, p)
+	s.Close() // its handler serves all the same
+	s.over = newWire(s.Server)
+	return s
+}
+
+// fate is what befalls a request, and the process that sent it.
+type fate string
+
+const (
+	notSent     fate = "not sent"
+	answerLost  fate = "its answer lost"
+	interrupted fate = "the run interrupted at it"
+	lostThen    fate = "its answer lost and the run interrupted"
+	killedAt    fate = "the process killed at it"
+	killedAfter fate = "the process killed after it"
+)
+
+// wire is the way to a server where there is no network. A process that is
+// killed comes to rest: its requests neither go out nor return until it was
+// buried, so that what it left can be looked at.
+type wire struct {
+	s      *jmaptest.Server
+	fate   func(n int, methods string) fate // of the nth request, from 1; nil: none
+	cancel func()
+	crash  func(methods string, body []byte) bool // the connection is closed with no answer
+
+	mu            sync.Mutex
+	n             int
+	log           []string // methods of each request
+	dead          bool
+	death, buried chan struct{}
+}
+
+func newWire(s *jmaptest.Server) *wire {
+	return &wire{s: s, cancel: func() {}, death: make(chan struct{}), buried: make(chan struct{})}
+}
+
+// kill ends the process; it returns when that is buried.
+func (w *wire) kill() error {
+	w.mu.Lock()
+	if !w.dead {
+		w.dead = true
+		close(w.death)
+	}
+	w.mu.Unlock()
+	return w.rest()
+}
+
+func (w *wire) rest() error {
+	w.mu.Lock()
+	dead := w.dead
+	w.mu.Unlock()
+	if !dead {
+		return nil
+	}
+	<-w.buried
+	return errors.New("the process is dead")
+}
+
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := w.rest(); err != nil {
+		return nil, err
+	}
+	var body []byte
+	if req.Body != nil {
+		var err error
+		if body, err = io.ReadAll(req.Body); err != nil {
+			return nil, err
+		}
+		_ = req.Body.Close()
+	}
+	methods := methodsOf(req, body)
+	w.mu.Lock()
+	w.n++
+	n := w.n
+	w.log = append(w.log, methods)
+	w.mu.Unlock()
+	var what fate
+	if w.fate != nil {
+		what = w.fate(n, methods)
+	}
+	switch what {
+	case notSent:
+		return nil, syscall.ECONNREFUSED
+	case killedAt:
+		return nil, w.kill()
+	case interrupted, lostThen:
+		w.cancel()
+	}
+	if err := req.Context().Err(); err != nil {
+		return nil, err
+	}
+	if t := httptrace.ContextClientTrace(req.Context()); t != nil && t.GotConn != nil {
+		t.GotConn(httptrace.GotConnInfo{})
+	}
+	if w.crash != nil && w.crash(methods, body) {
+		return nil, io.EOF
+	}
+	resp, err := w.serve(req, body)
+	switch what {
+	case answerLost, lostThen:
+		return nil, io.EOF
+	case killedAfter:
+		return nil, w.kill()
+	}
+	if err := w.rest(); err != nil {
+		return nil, err
+	}
+	return resp, err
+}
+
+func (w *wire) serve(req *http.Request, body []byte) (resp *http.Response, err error) {
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler: // a server's way to close the connection
+			resp, err = nil, io.EOF
+		default:
+			panic(p)
+		}
+	}()
+	r := httptest.NewRequest(req.Method, req.URL.String(), bytes.NewReader(body))
+	r.Header = req.Header.Clone()
+	r.ContentLength = int64(len(body))
+	rec := httptest.NewRecorder()
+	w.s.Handler().ServeHTTP(rec, r)
+	resp = rec.Result()
+	resp.Request = req
+	return resp, nil
+}
+
+// methodsOf is what a request asks for, in words.
+func methodsOf(req *http.Request, body []byte) string {
+	var api struct{ MethodCalls [][]json.RawMessage }
+	if req.Method != http.MethodPost || json.Unmarshal(body, &api) != nil || len(api.MethodCalls) == 0 {
+		return req.URL.Path
+	}
+	var names []string
+	for _, c := range api.MethodCalls {
+		names = append(names, strings.Trim(string(c[0]), `"`))
+	}
+	return strings.Join(names, " ")
+}
+
+// remains is what a process that is killed leaves on the disk: run is let go
+// until it dies, or ends by itself, which died tells.
+func (w *wire) remains(t testing.TB, ar *archive.Archive, run func(context.Context)) (left *archive.Archive, died bool) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan struct{})
+	go func() { run(ctx); close(ended) }()
+	select {
+	case <-ended:
+		return ar, false
+	case <-w.death:
+	}
+	synctest.Wait()
+	dir := filepath.Join(t.TempDir(), "archive")
+	must(t, os.CopyFS(dir, os.DirFS(ar.Dir())))
+	cancel()
+	close(w.buried)
+	<-ended
+	must(t, ar.Close())
+	again, err := archive.Open(dir)
+	must(t, err)
+	t.Cleanup(func() { again.Close() })
+	return again, true
+}
+
+// pipes is a listener for connections within the process.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+// openQuietIMAP is openIMAP for a bubble.
+func openQuietIMAP(t testing.TB, d *imapDoor) *IMAP {
+	t.Helper()
+	p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	srv := newIMAPServer(d)
+	go srv.Serve(p)
+	t.Cleanup(func() {
+		synctest.Wait() // Serve counts itself in, while Close waits for all that did
+		srv.Close()
+	})
+	return &IMAP{Addr: "pipe", Auth: jmapclient.Auth{Username: "alice", Password: "pw"}, connect: func(ctx context.Context) (net.Conn, error) {
+		here, there := net.Pipe()
+		select {
+		case p.conns <- there:
+			return here, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}}
+}
+
+var _ imapserver.Session = (*imapSession)(nil)

@@ -1,0 +1,14 @@
+//go:build !race
+
+package importer
+
+const (
+	rationedMails = 5000
+	rationedHours = 5
+	manyMails     = 1000
+	manyGroups    = 50
+	detourMails   = 300
+	detourGroups  = 15
+	everyNth      = 1
+	anyFaults     = "12"
+)

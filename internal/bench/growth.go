@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+)
+
+// growth measures whether what a message costs stays the same in larger
+// accounts, and memory bounded: export, an export of nothing new, import, and
+// an import of nothing new, on jmaptest.
+func growth(ctx context.Context, counts []int) error {
+	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(t, "messages\t\ts\tmessages/s\trequests\tMB resident at most\t\n")
+	for _, n := range counts {
+		if err := grown(ctx, t, n); err != nil {
+			return fmt.Errorf("%d messages: %w", n, err)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func grown(ctx context.Context, t *tabwriter.Writer, n int) error {
+	dir, err := os.MkdirTemp("", "mailhaul-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	m, err := startMemory("jmaptest")
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if err := m.Fill(classes[0], n); err != nil {
+		return err
+	}
+	target := "target" + domain
+	if err := m.AddUser(target); err != nil {
+		return err
+	}
+	url, ar := "http://"+m.Addr(), filepath.Join(dir, "archive")
+	for _, step := range []struct {
+		name  string
+		haul  haul
+		carry int // how many messages it must count
+	}{
+		{"export", haul{Do: "export", URL: url, Login: source, Dir: ar}, n},
+		{"export, nothing new", haul{Do: "export", URL: url, Login: source, Dir: ar}, n},
+		{"import", haul{Do: "import", URL: url, Login: target, Dir: ar}, n},
+		{"import, nothing new", haul{Do: "import", URL: url, Login: target, Dir: ar}, 0},
+	} {
+		f, err := step.haul.run(ctx, step.carry)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(t, "%d\t%s\t%.1f\t%.0f\t%d\t%d\t\n", n, step.name, f.took.Seconds(), float64(n)/f.took.Seconds(), f.requests, f.peak>>20)
+	}
+	return nil
+}

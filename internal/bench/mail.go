@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"iter"
+	"math/rand/v2"
+
+	"mailhaul/internal/mailgen"
+)
+
+// A class is a distribution of sizes.
+type class struct {
+	name string
+	// share is how many messages there are for each small one.
+	share float64
+	mail  func(n int) iter.Seq[mailgen.Message]
+}
+
+const (
+	seed     = 7
+	largest  = 25 << 20
+	aLot     = 1 << 20 // the median of the tail
+	tailEach = 150     // of how many mixed messages one is in the tail
+)
+
+var classes = []class{
+	{"small", 1, func(n int) iter.Seq[mailgen.Message] { return mailgen.Sized(seed, n, 8<<10) }},
+	{"mixed", 0.25, mixed},
+	{"large", 0.008, func(n int) iter.Seq[mailgen.Message] { return bounded(mailgen.Sized(seed, 2*n, 4<<20), n) }},
+}
+
+func classNamed(name string) (class, error) {
+	for _, c := range classes {
+		if c.name == name {
+			return c, nil
+		}
+	}
+	return class{}, fmt.Errorf("there is no class of sizes %q: small, mixed, large", name)
+}
+
+// mixed is mail as it lies in accounts: log-normal around 25 KB, and a tail of
+// attachments of up to 25 MB.
+func mixed(n int) iter.Seq[mailgen.Message] {
+	return func(yield func(mailgen.Message) bool) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		next, stop := iter.Pull(bounded(mailgen.Sized(seed+1, n, aLot), n))
+		defer stop()
+		for m := range mailgen.Sized(seed, n, 25<<10) {
+			if random.IntN(tailEach) == 0 {
+				if large, ok := next(); ok {
+					m = large
+				}
+			}
+			if !yield(m) {
+				return
+			}
+		}
+	}
+}
+
+// bounded leaves out what is larger than mail can be on most servers, and ends
+// after n messages.
+func bounded(all iter.Seq[mailgen.Message], n int) iter.Seq[mailgen.Message] {
+	return func(yield func(mailgen.Message) bool) {
+		for m := range all {
+			if len(m.Raw) > largest {
+				continue
+			}
+			if n--; n < 0 || !yield(m) {
+				return
+			}
+		}
+	}
+}
