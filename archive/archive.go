@@ -21,6 +21,7 @@ type Archive struct {
 	readOnly    bool
 	packLimit   int64         // bytes after which a pack is sealed
 	groupTime   time.Duration // after which a run commits
+	groupBytes  int64         // and after how many bytes
 }
 
 // defaultPackLimit is about the size of a pack.
@@ -95,7 +96,7 @@ func Open(dir string) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Archive{dir: dir, manifest: m, packLimit: defaultPackLimit, groupTime: defaultGroupTime}
+	a := &Archive{dir: dir, manifest: m, packLimit: defaultPackLimit, groupTime: defaultGroupTime, groupBytes: defaultGroupBytes}
 	a.catalogInfo, err = os.Stat(a.path(catalogFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &DamagedError{Member: dir, Reason: fmt.Sprintf("it has no %s; `mailhaul archive reindex %s` builds it again from the packs", catalogFile, dir)}

@@ -174,7 +174,7 @@ func TestCreateAndOpenRefuseWhatIsNoArchive(t *testing.T) {
 	}
 	newer := open(t, create(t).Dir())
 	must(t, os.WriteFile(newer.path(manifestFile), []byte(`{"format":"mailhaul","version":2}`), 0o600))
-	if _, err := Open(newer.Dir()); err == nil || !strings.Contains(err.Error(), "newer mailhaul") {
+	if _, err := Open(newer.Dir()); !errors.Is(err, ErrNotArchive) || !strings.Contains(err.Error(), "newer mailhaul") {
 		t.Errorf("a later format: %v", err)
 	}
 }

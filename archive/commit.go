@@ -2,13 +2,15 @@ package archive
 
 import (
 	"database/sql"
+	"errors"
+	"maps"
 	"time"
 )
 
 // A run commits by itself when this much is pending.
 const (
-	groupBytes = 16 << 20
-	groupRows  = 2000
+	defaultGroupBytes = 16 << 20
+	groupRows         = 10_000
 	// defaultGroupTime is how long something stays pending at most.
 	defaultGroupTime = 2 * time.Second
 )
@@ -45,7 +47,7 @@ func (p *pending) size() int { return len(p.blobs) + len(p.rows) + len(p.seen) +
 func (p *pending) empty() bool { return p.size() == 0 && !p.sealed && p.finished == nil }
 
 // due says whether so much is pending that it must be committed.
-func (p *pending) due() bool { return p.bytes >= groupBytes || p.size() >= groupRows }
+func (p *pending) due(a *Archive) bool { return p.bytes >= a.groupBytes || p.size() >= groupRows }
 
 func (p *pending) row(typ, id string) *row { return p.rows[objectKey{typ, id}] }
 
@@ -62,6 +64,28 @@ func (p *pending) putBlob(h Hash, b blobRow) {
 	p.bytes += b.length
 }
 
+// group is what is committed at a time: rows, and the pack that they point into
+// as it was when the last of them was put.
+type group struct {
+	*pending
+	file *packWriter // nil when nothing was appended
+	pack packRow
+}
+
+// merge adds what was put later.
+func (p *pending) merge(later *pending) {
+	maps.Copy(p.blobs, later.blobs)
+	maps.Copy(p.rows, later.rows)
+	maps.Copy(p.blobIDs, later.blobIDs)
+	maps.Copy(p.seen, later.seen)
+	maps.Copy(p.progress, later.progress)
+	p.bytes += later.bytes
+	p.sealed = p.sealed || later.sealed
+	if later.finished != nil {
+		p.finished = later.finished
+	}
+}
+
 // Commit makes all that was put so far durable (pack fsync, then catalog). The
 // run also commits by itself every so many bytes, rows or seconds.
 func (r *Run) Commit() error {
@@ -73,30 +97,81 @@ func (r *Run) Commit() error {
 	return r.commit()
 }
 
-// commitIfDue commits when enough is pending, and sees to it that what is
-// pending does not stay so for long. It seals a pack that is large enough.
+// commitIfDue has a group committed when enough is pending, and sees to it that
+// what is pending does not stay so for long. It seals a pack that is large
+// enough. The lock may be given up meanwhile.
 func (r *Run) commitIfDue() error {
-	if r.pack != nil && r.pack.length >= r.a.packLimit {
+	switch {
+	case r.packFull():
+		r.settle()
+		if err := r.writable(); err != nil || !r.packFull() {
+			return err
+		}
 		return r.seal()
-	}
-	if r.pending.due() {
-		return r.commit()
-	}
-	if r.timer == nil {
+	case r.pending.due(r.a):
+		r.settle() // one group at a time: who is faster than the disk waits here
+		if err := r.writable(); err != nil || !r.pending.due(r.a) {
+			return err
+		}
+		r.commitBehind()
+	case r.timer == nil:
 		r.timer = time.AfterFunc(r.a.groupTime, r.timedCommit)
 	}
 	return nil
 }
 
+func (r *Run) packFull() bool { return r.pack != nil && r.pack.length >= r.a.packLimit }
+
 func (r *Run) timedCommit() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.writable() == nil {
-		_ = r.commit() // on an error the run is broken: the next call tells
+	if r.settle(); r.writable() == nil {
+		r.commitBehind() // on an error the run is broken: the next call tells
 	}
 }
 
+// settle waits until nothing is being committed. The lock is given up meanwhile.
+func (r *Run) settle() {
+	for r.behind != nil {
+		r.settled.Wait()
+	}
+}
+
+// commit makes all that is pending durable.
 func (r *Run) commit() error {
+	r.settle()
+	return r.commitNow()
+}
+
+// commitNow is commit when nothing is behind; the lock is held all the time.
+func (r *Run) commitNow() error {
+	if r.unsynced {
+		return r.broken
+	}
+	g := r.nextGroup()
+	if g == nil {
+		return nil
+	}
+	return r.groupEnded(g, g.write(r))
+}
+
+// commitBehind commits what is pending while more is being put.
+func (r *Run) commitBehind() {
+	if r.behind = r.nextGroup(); r.behind == nil {
+		return
+	}
+	go func(g *group) {
+		err := g.write(r)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.behind = nil
+		_ = r.groupEnded(g, err) // the run is broken then: the next call tells
+		r.settled.Broadcast()
+	}(r.behind)
+}
+
+// nextGroup takes all that is pending, nil when that is nothing.
+func (r *Run) nextGroup() *group {
 	if r.timer != nil {
 		r.timer.Stop()
 		r.timer = nil
@@ -104,26 +179,49 @@ func (r *Run) commit() error {
 	if r.pending.empty() {
 		return nil
 	}
-	if r.unsynced {
-		return r.broken
-	}
-	if r.pack != nil && r.pending.bytes > 0 || r.pending.sealed {
-		if err := r.pack.sync(); err != nil {
-			r.unsynced = true
-			return r.fail(err)
-		}
-	}
-	if err := r.a.cat.update("commit", r.writeRows); err != nil {
-		return r.fail(r.a.catalogError("commit", err))
-	}
+	g := &group{pending: r.pending}
 	r.pending = newPending()
-	r.commits++
-	return nil
+	if r.pack != nil {
+		g.file, g.pack = r.pack, r.pack.packRow
+		g.pack.sealed = g.sealed
+	}
+	return g
 }
 
-// writeRows puts what is pending into the catalog.
-func (r *Run) writeRows(tx *sql.Tx) error {
-	p := r.pending
+// groupEnded takes note of how a group's commit ended. What is not in the
+// catalog is pending again.
+func (r *Run) groupEnded(g *group, err error) error {
+	if err == nil {
+		r.commits++
+		return nil
+	}
+	g.merge(r.pending)
+	r.pending = g.pending
+	var unsynced *unsyncedError
+	if errors.As(err, &unsynced) {
+		r.unsynced = true
+		err = g.file.takeBack(unsynced.err)
+	}
+	return r.fail(err)
+}
+
+// unsyncedError is why a pack could not be synced.
+type unsyncedError struct{ err error }
+
+func (e *unsyncedError) Error() string { return e.err.Error() }
+
+// write makes a group durable.
+func (g *group) write(r *Run) error {
+	if g.file != nil && (g.bytes > 0 || g.sealed) {
+		if err := g.file.sync(g.pack.length); err != nil {
+			return &unsyncedError{err}
+		}
+	}
+	return r.a.catalogError("commit", r.a.cat.update("commit", func(tx *sql.Tx) error { return g.writeRows(tx, r) }))
+}
+
+// writeRows puts a group into the catalog.
+func (p *group) writeRows(tx *sql.Tx, r *Run) error {
 	exec := func(query string, args ...any) error {
 		_, err := tx.Exec(query, args...)
 		return err
@@ -133,9 +231,8 @@ func (r *Run) writeRows(tx *sql.Tx) error {
 			return err
 		}
 	}
-	if r.pack != nil {
-		r.pack.sealed = p.sealed
-		if err := putPack(tx, r.pack.packRow); err != nil {
+	if p.file != nil {
+		if err := putPack(tx, p.pack); err != nil {
 			return err
 		}
 	}

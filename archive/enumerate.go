@@ -120,6 +120,9 @@ func (r *Run) Progress(key string, value any) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	text, ok := r.pending.progress[key]
+	if !ok && r.behind != nil {
+		text, ok = r.behind.progress[key]
+	}
 	if !ok {
 		var err error
 		ok, err = r.a.cat.row(`SELECT value FROM progress WHERE key = ?`, []any{key}, &text)

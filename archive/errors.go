@@ -10,11 +10,17 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// ErrNotArchive says that a directory is no archive.
+// ErrNotArchive says that a directory is no archive, or none that this mailhaul
+// can read.
 var ErrNotArchive = errors.New("not a mailhaul archive")
 
 // errNewer ends the message that something has a version from the future.
-var errNewer = errors.New("use a newer mailhaul")
+var errNewer error = newerError{}
+
+type newerError struct{}
+
+func (newerError) Error() string        { return "use a newer mailhaul" }
+func (newerError) Is(target error) bool { return target == ErrNotArchive }
 
 // ErrNotFound says that there is no such blob, object or snapshot.
 var ErrNotFound = errors.New("not in the archive")

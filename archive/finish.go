@@ -69,13 +69,13 @@ func (r *Run) fillIn(rec *SnapshotRecord) error {
 }
 
 // seal ends the pack with a tar file's trailer and commits; the pack is never
-// written again.
+// written again. Nothing may be behind: the lock is held all the time.
 func (r *Run) seal() error {
 	if _, err := r.append(frameBytes(trailerFrame())); err != nil {
 		return err
 	}
 	r.pending.sealed = true
-	if err := r.commit(); err != nil {
+	if err := r.commitNow(); err != nil {
 		return err
 	}
 	err := r.pack.close()
@@ -106,6 +106,10 @@ func (r *Run) Close() error {
 func (r *Run) Discard() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if err := r.writable(); err != nil {
+		return err
+	}
+	r.settle()
 	if err := r.writable(); err != nil {
 		return err
 	}
@@ -144,6 +148,7 @@ func (r *Run) Discard() error {
 // end gives up what the run holds.
 func (r *Run) end() error {
 	r.closed = true
+	r.settle()
 	if r.timer != nil {
 		r.timer.Stop()
 	}

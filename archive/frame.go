@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -28,8 +30,10 @@ const (
 	zstdMagic = 0xFD2FB528
 )
 
+// newEncoder makes an encoder of the fastest level: the next one makes mail two
+// percent smaller and takes half as long again.
 func newEncoder(concurrency int) *zstd.Encoder {
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(concurrency), zstd.WithWindowSize(windowSize),
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(concurrency), zstd.WithWindowSize(windowSize),
 		zstd.WithEncoderCRC(true), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		panic("archive: " + err.Error()) // the options are constants
@@ -65,17 +69,20 @@ func tarHeader(name string, size int64) *tar.Header {
 
 // wholeFrame makes the frame of one member.
 func wholeFrame(name string, body []byte) ([]byte, error) {
-	buf := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(buf)
-	buf.Reset()
-	if err := writeMember(buf, name, int64(len(body)), bytes.NewReader(body)); err != nil {
+	buf := members.Get().(*[]byte)
+	defer members.Put(buf)
+	var err error
+	if *buf, err = appendMember((*buf)[:0], name, body); err != nil {
 		return nil, err
 	}
-	return wholeEncoder().EncodeAll(buf.Bytes(), nil), nil
+	return wholeEncoder().EncodeAll(*buf, make([]byte, 0, len(*buf)*3/4)), nil
 }
 
-// buffers hold what is at most one small blob and its header.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// members hold what is at most one small blob and its header, buffers that blob.
+var (
+	members = sync.Pool{New: func() any { return new([]byte) }}
+	buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+)
 
 // streamFrame writes the frame of one member to w.
 func streamFrame(w io.Writer, name string, size int64, body io.Reader) error {
@@ -87,6 +94,57 @@ func streamFrame(w io.Writer, name string, size int64, body io.Reader) error {
 		return err
 	}
 	return e.Close()
+}
+
+// appendMember appends what writeMember writes.
+func appendMember(b []byte, name string, body []byte) ([]byte, error) {
+	if len(name) > 100 || !isASCII(name) {
+		w := bytes.NewBuffer(b)
+		err := writeMember(w, name, int64(len(body)), bytes.NewReader(body))
+		return w.Bytes(), err
+	}
+	b = append(appendHeader(b, name, int64(len(body)), time.Now()), body...)
+	return append(b, make([]byte, -len(body)&(tarBlock-1))...), nil
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf || s[i] == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// appendHeader appends the header of a plain file (ustar in POSIX.1, "pax
+// Interchange Format"), as archive/tar writes it for a short name and a size of
+// less than 8 GiB.
+func appendHeader(b []byte, name string, size int64, modified time.Time) []byte {
+	start := len(b)
+	b = append(b, make([]byte, tarBlock)...)
+	h := b[start:]
+	copy(h, name)
+	copy(h[100:], "0000600\x000000000\x000000000\x00") // mode, owner, group
+	octalField(h[124:135], size)
+	octalField(h[136:147], modified.Unix())
+	h[156] = tar.TypeReg
+	copy(h[257:], "ustar\x0000")
+	copy(h[329:], "0000000\x000000000\x00") // device
+	sum := int64(8 * ' ')
+	for _, c := range h {
+		sum += int64(c)
+	}
+	octalField(h[148:154], sum)
+	h[155] = ' '
+	return b
+}
+
+// octalField fills a field with octal digits.
+func octalField(field []byte, n int64) {
+	for i := len(field) - 1; i >= 0; i-- {
+		field[i] = '0' + byte(n&7)
+		n >>= 3
+	}
 }
 
 func writeMember(w io.Writer, name string, size int64, body io.Reader) error {
@@ -107,57 +165,62 @@ func trailerFrame() []byte { return wholeEncoder().EncodeAll(make([]byte, traile
 var errCut = errors.New("the frame is cut short")
 
 // frameLength walks over the block headers of the frame at off (RFC 8878
-// §3.1.1) and says how long it is, without decompressing it.
-func frameLength(r io.ReaderAt, off, end int64) (int64, error) {
+// §3.1.1) and says how long it is, without decompressing it, and what size it
+// claims to have then, maxInt64 when it makes no claim.
+func frameLength(r io.ReaderAt, off, end int64) (length, size int64, err error) {
 	var buf [zstd.HeaderMaxSize]byte
 	n, err := r.ReadAt(buf[:min(int64(len(buf)), end-off)], off)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, err
+		return 0, 0, err
 	}
 	if n < 4 {
-		return 0, errCut
+		return 0, 0, errCut
 	}
 	if binary.LittleEndian.Uint32(buf[:]) != zstdMagic {
-		return 0, errors.New("no frame begins here")
+		return 0, 0, errors.New("no frame begins here")
 	}
 	var h zstd.Header
 	if err := h.Decode(buf[:n]); errors.Is(err, io.ErrUnexpectedEOF) {
-		return 0, errCut
+		return 0, 0, errCut
 	} else if err != nil {
-		return 0, fmt.Errorf("bad frame header: %w", err)
+		return 0, 0, fmt.Errorf("bad frame header: %w", err)
 	}
 	if !h.HasCheckSum {
-		return 0, errors.New("the frame has no checksum")
+		return 0, 0, errors.New("the frame has no checksum")
 	}
 	pos := off + int64(h.HeaderSize)
 	for {
 		if pos+3 > end {
-			return 0, errCut
+			return 0, 0, errCut
 		}
 		if _, err := r.ReadAt(buf[:3], pos); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		head := uint32(buf[0]) | uint32(buf[1])<<8 | uint32(buf[2])<<16
-		last, kind, size := head&1 == 1, head>>1&3, int64(head>>3)
+		last, kind, block := head&1 == 1, head>>1&3, int64(head>>3)
 		switch kind {
-		case 1: // RLE: one byte stands for size bytes
-			size = 1
+		case 1: // RLE: one byte stands for that many
+			block = 1
 		case 3:
-			return 0, errors.New("reserved block type")
+			return 0, 0, errors.New("reserved block type")
 		}
-		if size > 128<<10 {
-			return 0, errors.New("block larger than 128 KiB")
+		if block > 128<<10 {
+			return 0, 0, errors.New("block larger than 128 KiB")
 		}
-		pos += 3 + size
+		pos += 3 + block
 		if last {
 			break
 		}
 	}
 	pos += 4 // the checksum
 	if pos > end {
-		return 0, errCut
+		return 0, 0, errCut
 	}
-	return pos - off, nil
+	size = math.MaxInt64
+	if h.HasFCS && h.FrameContentSize < math.MaxInt64 {
+		size = int64(h.FrameContentSize)
+	}
+	return pos - off, size, nil
 }
 
 // frameReader reads the one member of a frame, or the trailer.

@@ -57,7 +57,13 @@ const (
 // need is about how many bytes it takes to go on: rows for what is pending, and
 // more, of which nothing is written yet. How much the server still has is for the
 // caller to add.
-func (r *Run) need(more int64) int64 { return more + int64(r.pending.size()+1)*rowBytes }
+func (r *Run) need(more int64) int64 {
+	rows := r.pending.size() + 1
+	if r.behind != nil {
+		rows += r.behind.size()
+	}
+	return more + int64(rows)*rowBytes
+}
 
 // tellNeed adds to an error how much room is needed.
 func (r *Run) tellNeed(err error, more int64) error {

@@ -1,10 +1,14 @@
 package archive
 
 import (
+	"archive/tar"
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"hash/crc32"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -32,6 +36,13 @@ func FuzzPack(f *testing.F) {
 				t.Fatalf("the frame at %d is %+v", at, f.place)
 			}
 			at += f.length
+			if g := readFrame(bytes.NewReader(data), 1, f.start, int64(len(data))); g.length == f.length &&
+				(g.name != f.name || g.size != f.size || g.trailer != f.trailer || !bytes.Equal(g.data, f.data) || fmt.Sprint(g.err) != fmt.Sprint(f.err)) {
+				t.Fatalf("in one piece %+v, as a stream %+v", f, g)
+			}
+			if f.crc != crc32.ChecksumIEEE(data[:at]) {
+				t.Fatalf("the checksum of the first %d bytes is %08x", at, f.crc)
+			}
 			if f.err == nil && !f.trailer {
 				if _, ok := parseName(f.name); !ok {
 					t.Fatalf("a member is named %q", f.name)
@@ -41,6 +52,43 @@ func FuzzPack(f *testing.F) {
 		}))
 		if at != int64(len(data)) {
 			t.Fatalf("read up to %d of %d", at, len(data))
+		}
+	})
+}
+
+// FuzzHeader reads any bytes as a member's header: what is taken for a plain one
+// means the same to archive/tar.
+func FuzzHeader(f *testing.F) {
+	for _, name := range []string{blobName(sumOf(nil)), objectName("Email", strings.Repeat("long", 60), 1), ""} {
+		var b bytes.Buffer
+		must(f, writeMember(&b, name, 3, strings.NewReader("abc")))
+		f.Add(b.Bytes(), uint16(0), byte(0))
+		for _, at := range []uint16{0, 100, 124, 135, 136, 148, 156, 257, 345} {
+			f.Add(b.Bytes(), at, byte('7'))
+			f.Add(b.Bytes(), at, byte(0x80))
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte, at uint16, c byte) {
+		if len(data) < tarBlock {
+			return
+		}
+		data[at%tarBlock] = c
+		if at%2 == 0 { // with the right checksum
+			sum := 8 * int(' ')
+			for i, c := range data[:tarBlock] {
+				if i < 148 || i >= 156 {
+					sum += int(c)
+				}
+			}
+			copy(data[148:156], fmt.Sprintf("%06o\x00 ", sum))
+		}
+		name, size, ok := plainHeader(data)
+		if !ok {
+			return
+		}
+		h, err := tar.NewReader(bytes.NewReader(data)).Next()
+		if err != nil || h.Name != name || h.Size != size || h.Typeflag != tar.TypeReg || len(h.PAXRecords) > 0 {
+			t.Fatalf("%q of %d bytes; to archive/tar it is %+v %v", name, size, h, err)
 		}
 	})
 }

@@ -1,9 +1,11 @@
 package archive
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
@@ -25,6 +27,7 @@ const (
 type Manifest struct {
 	Format  string    `json:"format"`  // always "mailhaul"
 	Version int       `json:"version"` // FormatVersion
+	Check   string    `json:"check"`   // the file's checksum; "" outside of the file
 	ID      string    `json:"id"`      // random, for life
 	Created time.Time `json:"created"`
 	Account Origin    `json:"account"`
@@ -55,7 +58,20 @@ func readManifest(dir string) (Manifest, error) {
 	if err != nil {
 		return Manifest{}, fmt.Errorf("%s: %w", f.Name(), err)
 	}
+	if m.Check != "" && m.Check != manifestCheck(data, m.Check) {
+		return Manifest{}, &DamagedError{Member: f.Name(), Reason: "its text is not what was written; put it back from a copy, or see that it is right and take out the line with \"check\""}
+	}
+	m.Check = ""
 	return m, nil
+}
+
+// noCheck stands for the checksum in the text that it is of.
+const noCheck = "00000000"
+
+// manifestCheck is the checksum of a manifest's text, in which check is what the
+// text says it is. It comes before all that may hold any text.
+func manifestCheck(data []byte, check string) string {
+	return fmt.Sprintf("%08x", crc32.ChecksumIEEE(bytes.Replace(data, []byte(check), []byte(noCheck), 1)))
 }
 
 // parseManifest reads a manifest. The version is looked at before all else:
@@ -86,15 +102,18 @@ func parseManifest(data []byte) (Manifest, error) {
 // write replaces the manifest as a whole or not at all.
 func (m Manifest) write(dir string) error {
 	path := filepath.Join(dir, manifestFile)
+	m.Check = noCheck
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
+	data = append(data, '\n')
+	data = bytes.Replace(data, []byte(noCheck), []byte(manifestCheck(data, noCheck)), 1)
 	f, err := createFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return writeError(path, err)
 	}
-	_, err = f.Write(append(data, '\n'))
+	_, err = f.Write(data)
 	if err == nil {
 		err = f.Sync()
 	}

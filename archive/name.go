@@ -24,12 +24,16 @@ func (h Hash) bytes() []byte {
 func hashOf(sum []byte) Hash { return Hash(hex.EncodeToString(sum)) }
 
 // valid says whether h is a hash in the one form there is.
-func (h Hash) valid() bool { return hashPattern.MatchString(string(h)) }
+func (h Hash) valid() bool {
+	for i := range len(h) {
+		if c := h[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return len(h) == hex.EncodedLen(sha256.Size)
+}
 
-var (
-	hashPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	typePattern = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
-)
+var typePattern = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
 
 // kind says what a member of a pack is.
 type kind int

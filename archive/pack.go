@@ -65,13 +65,6 @@ func putPack(tx *sql.Tx, p packRow) error {
 	return err
 }
 
-// packCRC is the CRC-32 of the first length bytes of a pack.
-func packCRC(f io.ReaderAt, length int64) (uint32, error) {
-	sum := crc32.NewIEEE()
-	_, err := io.CopyBuffer(sum, io.NewSectionReader(f, 0, length), make([]byte, windowLength))
-	return sum.Sum32(), err
-}
-
 // packWriter appends frames to one pack.
 type packWriter struct {
 	packRow // as it will be committed
@@ -132,15 +125,21 @@ func (w *packWriter) append(write func(io.Writer) error) (place, error) {
 	return p, nil
 }
 
-// sync makes durable what was appended. What could not be synced is taken back:
-// it may still read well from memory, and to sync it again would succeed and
-// prove nothing, so that the next run must not come across it.
-func (w *packWriter) sync() error {
-	if err := w.f.Sync(); err != nil {
-		return errors.Join(writeError(w.path, err), w.f.truncate(w.synced))
+// sync makes durable what was appended up to length. More may be appended
+// meanwhile.
+func (w *packWriter) sync(length int64) error {
+	err := w.f.Sync()
+	if err == nil {
+		w.synced = length
 	}
-	w.synced = w.length
-	return nil
+	return err
+}
+
+// takeBack cuts off what could not be synced: it may still read well from memory,
+// and to sync it again would succeed and prove nothing, so that the next run
+// must not come across it.
+func (w *packWriter) takeBack(err error) error {
+	return errors.Join(writeError(w.path, err), w.f.truncate(w.synced))
 }
 
 func (w *packWriter) close() error { return w.f.Close() }

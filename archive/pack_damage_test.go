@@ -119,12 +119,14 @@ func (c *damageCase) mend(how int) error {
 	return nil
 }
 
-// Every bit and every length of a manifest: the archive is refused, or opens and
-// its mail is right.
+// Every bit and every length of a manifest: the archive is refused, or opens as
+// what it was.
 func TestADamagedManifestIsRefusedOrDoesNoHarm(t *testing.T) {
 	c := newDamageCase(t, 1)
 	path := filepath.Join(c.dir, manifestFile)
 	good, err := os.ReadFile(path)
+	must(t, err)
+	as, err := readManifest(c.dir)
 	must(t, err)
 	tried := some(t, 1, 17)
 	for i := range good {
@@ -135,6 +137,10 @@ func TestADamagedManifestIsRefusedOrDoesNoHarm(t *testing.T) {
 			bad := bytes.Clone(good)
 			bad[i] ^= mask
 			must(t, os.WriteFile(path, bad, 0o600))
+			var damage *DamagedError
+			if is, err := readManifest(c.dir); err == nil && is != as || err != nil && !errors.Is(err, ErrNotArchive) && !errors.As(err, &damage) {
+				t.Errorf("byte %d ^ %#x: read as %+v, %v", i, mask, is, err)
+			}
 			if err := c.judge(false); err != nil {
 				t.Errorf("byte %d ^ %#x: %v", i, mask, err)
 			}

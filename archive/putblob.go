@@ -127,10 +127,7 @@ func (r *Run) addBlob(h Hash, size int64, commits int, write func(io.Writer) err
 	if err := r.writable(); err != nil {
 		return err
 	}
-	if _, ok := r.pending.blobs[h]; ok {
-		return nil
-	}
-	if commits != r.commits {
+	if commits != r.commits || r.uncommittedBlob(h) != nil {
 		if held, err := r.held(h); err != nil || held != nil {
 			return err
 		}
@@ -140,13 +137,29 @@ func (r *Run) addBlob(h Hash, size int64, commits int, write func(io.Writer) err
 		return err
 	}
 	r.pending.putBlob(h, blobRow{size: size, place: p})
+	r.first.add("blob", string(h))
 	return r.commitIfDue()
+}
+
+// uncommittedBlob is a blob that the catalog does not have yet, nil if there is none.
+func (r *Run) uncommittedBlob(h Hash) *blobRow {
+	b, ok := r.pending.blobs[h]
+	if !ok && r.behind != nil {
+		b, ok = r.behind.blobs[h]
+	}
+	if !ok {
+		return nil
+	}
+	return &b
 }
 
 // held finds a blob, nil when the archive does not have it.
 func (r *Run) held(h Hash) (*blobRow, error) {
-	if b, ok := r.pending.blobs[h]; ok {
-		return &b, nil
+	if b := r.uncommittedBlob(h); b != nil {
+		return b, nil
+	}
+	if r.first.lacks("blob", string(h)) {
+		return nil, nil
 	}
 	b := &blobRow{}
 	ok, err := r.a.cat.row(`SELECT size, pack, start, length FROM blob WHERE hash = ?`, []any{h.bytes()}, &b.size, &b.pack, &b.start, &b.length)
@@ -161,12 +174,19 @@ func (r *Run) held(h Hash) (*blobRow, error) {
 func (r *Run) BlobFor(serverBlobID string) (h Hash, size int64, ok bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if h, ok := r.pending.blobIDs[serverBlobID]; ok {
+	h, ok = r.pending.blobIDs[serverBlobID]
+	if !ok && r.behind != nil {
+		h, ok = r.behind.blobIDs[serverBlobID]
+	}
+	if ok {
 		if b, err := r.held(h); err != nil {
 			return "", 0, false, err
 		} else if b != nil {
 			return h, b.size, true, nil
 		}
+	}
+	if r.first.lacks("blob id", serverBlobID) {
+		return "", 0, false, nil
 	}
 	var hash []byte
 	ok, err = r.a.cat.row(`SELECT b.hash, b.size FROM record r JOIN blob b ON b.hash = r.blob

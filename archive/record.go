@@ -1,11 +1,13 @@
 package archive
 
 import (
-	"crypto/sha256"
+	"bytes"
 	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"mailhaul/account"
@@ -39,15 +41,19 @@ type row struct {
 	key        string
 	messageIDs string
 	digest     []byte
+	replaces   bool // there is an earlier row of the object, or may be
 	place
 }
 
 // newRow derives a row from what an object's member holds. All that the
 // catalog knows of an object comes from here, for a run and for Reindex alike.
 func newRow(typ string, o account.Object, snapshot int) *row {
-	r := &row{typ: typ, id: o.ID(), snapshot: snapshot, gone: o.Bool(propGone)}
-	sum := sha256.Sum256(o.Encode())
-	r.digest = sum[:16]
+	return memberRow(typ, o, account.Marshal(o), snapshot)
+}
+
+// memberRow is newRow where the member's JSON is at hand.
+func memberRow(typ string, o account.Object, data []byte, snapshot int) *row {
+	r := &row{typ: typ, id: o.ID(), snapshot: snapshot, gone: o.Bool(propGone), digest: digest(o, data), replaces: true}
 	if r.gone {
 		return r
 	}
@@ -64,14 +70,6 @@ func newRow(typ string, o account.Object, snapshot int) *row {
 	return r
 }
 
-// index is what the catalog derives of an object for look-ups, as one text.
-func (r *row) index() string {
-	return fmt.Sprintf("%s\n%d\n%d\n%s\n%s", r.blobID, r.size, r.received, r.key, r.messageIDs)
-}
-
-// indexText is the same of a row of the table record.
-const indexText = `coalesce(blob_id, '') || char(10) || size || char(10) || received || char(10) || match_key || char(10) || message_ids`
-
 // blobProperty names the property with the server's id of the content.
 func blobProperty(typ string) string {
 	if t, ok := account.TypeByName(typ); ok {
@@ -83,16 +81,25 @@ func blobProperty(typ string) string {
 // encodeObject is the content of an object's member. Values stay as the server
 // wrote them.
 func encodeObject(o account.Object) ([]byte, error) {
-	for name, v := range o {
-		if !json.Valid(v) {
+	var b bytes.Buffer
+	sep := byte('{')
+	for _, name := range slices.Sorted(maps.Keys(o)) {
+		b.WriteByte(sep)
+		b.Write(account.Marshal(name))
+		b.WriteByte(':')
+		if err := json.Compact(&b, o[name]); err != nil {
 			return nil, fmt.Errorf("property %q of object %q is no JSON", name, o.ID())
 		}
+		sep = ','
 	}
-	data := account.Marshal(o)
-	if len(data) > maxObject {
-		return nil, fmt.Errorf("object %q has %d bytes of JSON, more than %d", o.ID(), len(data), maxObject)
+	if len(o) == 0 {
+		b.WriteByte('{')
 	}
-	return data, nil
+	b.WriteByte('}')
+	if b.Len() > maxObject {
+		return nil, fmt.Errorf("object %q has %d bytes of JSON, more than %d", o.ID(), b.Len(), maxObject)
+	}
+	return b.Bytes(), nil
 }
 
 // readObject reads an object's member as it is, our properties included.
@@ -157,8 +164,10 @@ func (s *inserts) putBlob(h Hash, b blobRow) error {
 }
 
 func (s *inserts) putRecord(r *row) error {
-	if _, err := s.supersede.Exec(r.snapshot, r.typ, r.id, r.snapshot); err != nil {
-		return err
+	if r.replaces {
+		if _, err := s.supersede.Exec(r.snapshot, r.typ, r.id, r.snapshot); err != nil {
+			return err
+		}
 	}
 	blobID := sql.NullString{String: r.blobID, Valid: r.blobID != ""}
 	_, err := s.record.Exec(r.typ, r.id, r.snapshot, r.gone, r.blob.bytes(), blobID, r.size, r.received, r.key, r.messageIDs, r.digest, r.pack, r.start, r.length)

@@ -10,7 +10,7 @@ import (
 
 // recover brings packs and catalog together, whatever an earlier run came to.
 func (r *Run) recover() error {
-	for _, step := range []func() error{r.removeSpools, r.findPack, r.resume, r.adopt} {
+	for _, step := range []func() error{r.removeSpools, r.findPack, r.resume, r.adopt, r.beginFilter} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (r *Run) adopt() error {
 			return err
 		}
 		r.resumed = true
-		if r.pending.due() {
+		if r.pending.due(r.a) {
 			if err := r.commit(); err != nil {
 				return err
 			}

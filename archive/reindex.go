@@ -153,10 +153,11 @@ func (b *rebuild) pack(ctx context.Context, tx *sql.Tx, n int, last bool, commit
 		return err
 	}
 	var whole int64 // up to the end of the last whole frame
+	var crc, wholeCRC uint32
 	var bad []Problem
 	sealed := false
-	err = scanAhead(ctx, file, n, info.Size(), func(f frame) error {
-		b.report.Bytes += f.length
+	err = scanPack(ctx, file, n, info.Size(), func(f frame) error {
+		b.report.Bytes, crc = b.report.Bytes+f.length, f.crc
 		if b.progress != nil {
 			b.progress(b.report.Bytes, b.total)
 		}
@@ -164,7 +165,7 @@ func (b *rebuild) pack(ctx context.Context, tx *sql.Tx, n int, last bool, commit
 			bad = append(bad, Problem{Pack: n, Offset: f.start, Member: f.name, Reason: f.err.Error()})
 			return nil
 		}
-		whole, sealed = f.start+f.length, f.trailer
+		whole, wholeCRC, sealed = f.start+f.length, f.crc, f.trailer
 		problem, err := b.frame(tx, ins, f)
 		if problem != "" {
 			bad = append(bad, Problem{Pack: n, Offset: f.start, Member: f.name, Reason: problem})
@@ -177,18 +178,14 @@ func (b *rebuild) pack(ctx context.Context, tx *sql.Tx, n int, last bool, commit
 	switch {
 	case !sealed && !last:
 		bad = append(bad, Problem{Pack: n, Offset: info.Size(), Reason: "the pack does not end with a tar file's trailer"})
-		whole, sealed = info.Size(), true
+		whole, wholeCRC, sealed = info.Size(), crc, true
 	case !sealed && len(bad) > 0 && bad[len(bad)-1].Offset >= max(whole, committed):
 		bad = bad[:len(bad)-1] // what a run was writing when it was killed
 	case len(bad) == 0 && whole < committed:
 		bad = append(bad, Problem{Pack: n, Offset: whole, Reason: fmt.Sprintf("the pack is cut short: it has %d bytes of %d", whole, committed)})
 	}
 	b.report.Problems = append(b.report.Problems, bad...)
-	crc, err := packCRC(file, whole)
-	if err != nil {
-		return err
-	}
-	return putPack(tx, packRow{n: n, length: whole, crc: crc, sealed: sealed})
+	return putPack(tx, packRow{n: n, length: whole, crc: wholeCRC, sealed: sealed})
 }
 
 // frame puts the row of a whole member, and says what is wrong with it.
@@ -202,12 +199,11 @@ func (b *rebuild) frame(tx *sql.Tx, ins *inserts, f frame) (problem string, err 
 		b.report.Blobs++
 		return "", ins.putBlob(m.hash, blobRow{size: f.size, place: f.place})
 	case kindObject:
-		r, err := parseRow(f)
-		if err != nil {
-			return err.Error(), nil
+		if f.rowErr != nil {
+			return f.rowErr.Error(), nil
 		}
 		b.report.Objects++
-		return "", ins.putRecord(r)
+		return "", ins.putRecord(f.row)
 	}
 	var rec SnapshotRecord
 	if err := json.Unmarshal(f.data, &rec); err != nil || rec.Snapshot != m.snapshot {

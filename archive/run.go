@@ -22,13 +22,17 @@ type Run struct {
 	started time.Time
 	locks   []*lock
 
+	first filter // what was put, while the archive held nothing before
+
 	mu       sync.Mutex
 	pack     *packWriter // nil until the first put
 	lastPack int
 	pending  *pending
-	commits  int   // how often rows went from pending into the catalog
-	broken   error // what ended the writing
-	unsynced bool  // the pack could not be synced: a second try would prove nothing
+	behind   *group     // is being committed, nil when none is
+	settled  *sync.Cond // on mu: behind is nil again
+	commits  int        // how often rows went into the catalog
+	broken   error      // what ended the writing
+	unsynced bool       // the pack could not be synced: a second try would prove nothing
 	closed   bool
 	timer    *time.Timer
 }
@@ -46,6 +50,7 @@ func (a *Archive) Begin() (*Run, error) {
 		return nil, err
 	}
 	r := &Run{a: a, locks: []*lock{l}, pending: newPending()}
+	r.settled = sync.NewCond(&r.mu)
 	if l, err = a.shareCatalog(); err == nil {
 		r.locks = append(r.locks, l)
 		err = r.recover()
@@ -77,67 +82,100 @@ func (r *Run) PutObject(t account.Type, o account.Object, blob Hash) (changed bo
 	if blob != "" {
 		o.Put(propBlob, blob)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.writable(); err != nil {
-		return false, err
-	}
-	if blob != "" {
-		held, err := r.held(blob)
-		if err != nil {
-			return false, err
-		}
-		if held == nil {
-			return false, fmt.Errorf("store %s %q: its content %.80s was not stored before it: %w", t.Name, o.ID(), blob, ErrNotFound)
-		}
-	}
-	return r.putRow(t.Name, o)
+	return r.putRow(t.Name, o, blob)
 }
 
 // MarkGone records that an object is no longer there.
 func (r *Run) MarkGone(t account.Type, id string) error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.writable(); err != nil {
-		return err
-	}
 	cur, err := r.current(t.Name, id)
+	if err == nil {
+		err = r.writable()
+	}
+	r.mu.Unlock()
 	if err != nil || cur == nil || cur.gone {
 		return err
 	}
-	_, err = r.putRow(t.Name, account.Object{"id": account.Marshal(id), propGone: account.Marshal(true)})
+	_, err = r.putRow(t.Name, account.Object{"id": account.Marshal(id), propGone: account.Marshal(true)}, "")
 	return err
 }
 
-// putRow writes an object's member unless the current record is the same.
-func (r *Run) putRow(typ string, o account.Object) (changed bool, err error) {
+// putRow writes an object's member unless the current record is the same. The
+// work is done outside the lock.
+func (r *Run) putRow(typ string, o account.Object, blob Hash) (changed bool, err error) {
 	data, err := encodeObject(o)
 	if err != nil {
 		return false, fmt.Errorf("store %s: %w", typ, err)
 	}
-	row := newRow(typ, o, r.n)
-	cur, err := r.current(typ, row.id)
-	if err != nil {
-		return false, err
+	row := memberRow(typ, o, data, r.n)
+	r.mu.Lock()
+	if err = r.checkContent(row, blob); err == nil {
+		changed, err = r.news(row)
 	}
-	if cur != nil && string(cur.digest) == string(row.digest) {
-		return false, nil
+	commits := r.commits
+	r.mu.Unlock()
+	if err != nil || !changed {
+		return false, err
 	}
 	frame, err := wholeFrame(objectName(typ, row.id, r.n), data)
 	if err != nil {
 		return false, fmt.Errorf("store %s %q: %w", typ, row.id, err)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.writable(); err != nil {
+		return false, err
+	}
+	if commits != r.commits || r.uncommitted(typ, row.id) != nil { // another may have put it meanwhile
+		if changed, err = r.news(row); err != nil || !changed {
+			return false, err
+		}
+	}
 	if row.place, err = r.append(frameBytes(frame)); err != nil {
 		return false, err
 	}
 	r.pending.putRow(row)
+	r.first.add("object", typ, row.id)
+	r.first.add("blob id", row.blobID)
 	return true, r.commitIfDue()
+}
+
+// checkContent sees whether the run may write, and holds an object's content.
+func (r *Run) checkContent(row *row, blob Hash) error {
+	if err := r.writable(); err != nil || blob == "" {
+		return err
+	}
+	held, err := r.held(blob)
+	if err == nil && held == nil {
+		err = fmt.Errorf("store %s %q: its content %.80s was not stored before it: %w", row.typ, row.id, blob, ErrNotFound)
+	}
+	return err
+}
+
+// news says whether a row differs from the current one.
+func (r *Run) news(row *row) (bool, error) {
+	cur, err := r.current(row.typ, row.id)
+	row.replaces = cur != nil
+	return err == nil && (cur == nil || string(cur.digest) != string(row.digest)), err
+}
+
+// uncommitted is an object's record that the catalog does not have yet, nil if
+// there is none.
+func (r *Run) uncommitted(typ, id string) *row {
+	row := r.pending.row(typ, id)
+	if row == nil && r.behind != nil {
+		row = r.behind.row(typ, id)
+	}
+	return row
 }
 
 // current is the record that holds now, gone or not, nil if there never was one.
 func (r *Run) current(typ, id string) (*row, error) {
-	if row := r.pending.row(typ, id); row != nil {
+	if row := r.uncommitted(typ, id); row != nil {
 		return row, nil
+	}
+	if r.first.lacks("object", typ, id) {
+		return nil, nil
 	}
 	row := &row{typ: typ, id: id}
 	var blob []byte

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"io"
@@ -15,75 +14,29 @@ type frame struct {
 	name    string
 	size    int64
 	data    []byte // of an object or a snapshot
+	row     *row   // of an object: what the catalog has to say of it
+	rowErr  error  // why there is none
 	trailer bool
-	err     error // what is wrong with the stretch
-}
-
-// scanPack visits all that lies in a pack up to end, from the pack alone. After
-// a damaged frame it goes on with the next whole one.
-func scanPack(ctx context.Context, file io.ReaderAt, n int, end int64, visit func(frame) error) error {
-	r := &window{r: file}
-	for off := int64(0); off < end; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		f := readFrame(r, n, off, end)
-		if f.err != nil && !(f.length > 0 && frameBegins(r, off+f.length, end)) {
-			// The damage is in what says how long the frame is.
-			f.length = findFrame(r, n, off+1, end) - off
-		}
-		if err := visit(f); err != nil {
-			return err
-		}
-		off += f.length
-	}
-	return nil
-}
-
-// scanAhead is scanPack, but reads and decompresses while visit works on what was
-// read before.
-func scanAhead(ctx context.Context, file io.ReaderAt, n int, end int64, visit func(frame) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	frames := make(chan frame, 4) // few: each may hold an object of maxObject
-	var scanned error
-	go func() {
-		defer close(frames)
-		scanned = scanPack(ctx, file, n, end, func(f frame) error {
-			select {
-			case frames <- f:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-	}()
-	var err error
-	for f := range frames {
-		if err != nil {
-			continue // the other side has to come to its end
-		}
-		if err = visit(f); err != nil {
-			cancel()
-		}
-	}
-	if err != nil {
-		return err
-	}
-	return scanned
+	err     error  // what is wrong with the stretch
+	crc     uint32 // of the pack up to the end of the stretch, if scanPack read it
 }
 
 // readFrame reads and checks the frame at off. With an error, length is what
 // the frame itself says, 0 when it says nothing.
 func readFrame(r io.ReaderAt, n int, off, end int64) frame {
 	f := frame{place: place{pack: n, start: off}}
-	if f.length, f.err = frameLength(r, off, end); f.err != nil {
-		return f
+	if f.length, _, f.err = frameLength(r, off, end); f.err == nil {
+		f.read(r)
 	}
-	m, err := openFrame(r, off, f.length)
+	return f
+}
+
+// read reads and checks a frame of any length.
+func (f *frame) read(r io.ReaderAt) {
+	m, err := openFrame(r, f.start, f.length)
 	if err != nil {
 		f.err = err
-		return f
+		return
 	}
 	defer m.Close()
 	f.name, f.size, f.trailer = m.Name, m.Size, m.trailer
@@ -93,13 +46,38 @@ func readFrame(r io.ReaderAt, n int, off, end int64) frame {
 		_, f.err = io.Copy(io.Discard, m)
 	case name.kind == kindBlob:
 		sum := sha256.New()
-		if _, f.err = io.Copy(sum, m); f.err == nil && hashOf(sum.Sum(nil)) != name.hash {
-			f.err = errors.New("its bytes do not match its SHA-256")
+		if _, f.err = io.Copy(sum, m); f.err == nil {
+			f.err = name.hash.check(sum.Sum(nil))
 		}
 	default:
 		f.data, f.err = readSmall(m)
 	}
-	return f
+}
+
+// readWhole is read for a frame that is in memory. It says no, and changes
+// nothing, when the frame is not good or not as it would be written here.
+func (f *frame) readWhole(w *wholeReader, raw []byte) bool {
+	name, body, ok := w.member(raw)
+	m, known := parseName(name)
+	switch {
+	case !ok || !known && name != "":
+		return false
+	case m.kind == kindBlob:
+		sum := sha256.Sum256(body)
+		f.err = m.hash.check(sum[:])
+	case name != "":
+		f.data = bytes.Clone(body)
+	}
+	f.name, f.size, f.trailer = name, int64(len(body)), name == ""
+	return true
+}
+
+// check compares the SHA-256 of what was read with the hash it has to have.
+func (h Hash) check(sum []byte) error {
+	if hashOf(sum) != h {
+		return errors.New("its bytes do not match its SHA-256")
+	}
+	return nil
 }
 
 // frameBegins says whether a frame may begin at off, or the pack ends there.

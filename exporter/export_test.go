@@ -212,7 +212,9 @@ func TestAMailboxThatIsMadeDuringTheExport(t *testing.T) {
 	s := filled(6)
 	s.onCall = func(method string, n int) error {
 		if method == "Page" && n == 1 {
+			s.mu.Lock()
 			s.small["Mailbox"] = append(s.small["Mailbox"], object("id", "new", "name", "New"))
+			s.mu.Unlock()
 			s.add("", "in new", 1)
 		}
 		return nil

@@ -118,8 +118,14 @@ func (s *memory) called(ctx context.Context, method string) error {
 func (s *memory) Origin() archive.Origin {
 	return archive.Origin{Name: "alice", ID: "a1", Source: "memory"}
 }
-func (s *memory) Own() bool               { return s.own }
-func (s *memory) Has(t account.Type) bool { _, ok := s.small[t.Name]; return ok || t.Name == "Email" }
+func (s *memory) Own() bool { return s.own }
+
+func (s *memory) Has(t account.Type) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.small[t.Name]
+	return ok || t.Name == "Email"
+}
 
 func (s *memory) All(ctx context.Context, t account.Type) ([]account.Object, string, error) {
 	if err := s.called(ctx, "All "+t.Name); err != nil {

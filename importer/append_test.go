@@ -15,6 +15,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapserver"
 
+	"mailhaul/internal/bubble"
 	"mailhaul/jmapclient"
 	"mailhaul/jmapclient/jmaptest"
 )
@@ -122,7 +123,7 @@ func TestAUserBringsInOverIMAPWhatTheServerDrops(t *testing.T) {
 		"one refused then lost": {7: "refused", 46: "stored"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				s, ar := newQuietTarget(t, jmaptest.Stalwart07), newArchive(t)
 				d := &imapDoor{s: s.Server, breaks: breaks}
 				ls := repeated(detourMails, detourGroups)
@@ -153,7 +154,7 @@ func TestAnAppendThatEndsTheRunIsFoundByTheNext(t *testing.T) {
 		for _, what := range []fate{interrupted, killedAfter} {
 			for _, again := range []bool{true, false} {
 				t.Run(fmt.Sprintf("append %d, %s, IMAP again: %t", n, what, again), func(t *testing.T) {
-					bubble(t, func(t *testing.T) { endAnAppend(t, n, what, again) })
+					bubble.Test(t, func(t *testing.T) { endAnAppend(t, n, what, again) })
 				})
 			}
 		}

@@ -18,6 +18,9 @@ type item struct {
 	object   account.Object
 	place    placement
 	blobID   string // on the target, once uploaded
+	raw      []byte // to go with the request that imports it, in place of blobID
+	counted  bool   // as uploaded
+	byItself bool   // it is uploaded by itself: otherwise it did not arrive
 	tries    int    // times it was refused for what may pass
 	keywords int    // how many of keywordSets were given up
 	detours  int    // times it went through the scratch account in vain
@@ -66,18 +69,34 @@ const adviceDamaged = "run `mailhaul archive reindex` on the archive, which leav
 // deliver imports a batch. It returns when each of its messages is done, failed
 // or put aside, or with the error that ends the run; then messages are in flight and
 // the next run finds out about them. It answers how many were stored.
+//
+// Several batches may be on their way. What goes wrong with one is put right
+// while nothing else is put right.
 func (r *run) deliver(ctx context.Context, items []*item) (stored int64, err error) {
-	for lost := 0; len(items) > 0; {
-		if err := ctx.Err(); err != nil {
-			return stored, err
-		}
-		if err := r.markInFlight(items); err != nil {
-			return stored, err
-		}
-		// From here the request is out: an interruption waits for its answer.
-		res, err := r.to.Import(context.WithoutCancel(ctx), calls(items))
+	out, err := r.ask(ctx, items)
+	if err == nil && out.clean() {
+		return int64(len(out.done)), nil
+	}
+	r.serial.Lock()
+	defer r.serial.Unlock()
+	return r.persist(ctx, items, out, err)
+}
+
+// again is deliver for who puts something right (and holds serial).
+func (r *run) again(ctx context.Context, items []*item) (stored int64, err error) {
+	if len(items) == 0 {
+		return 0, nil
+	}
+	out, err := r.ask(ctx, items)
+	return r.persist(ctx, items, out, err)
+}
+
+// persist goes on with a batch after its answer, or the error in place of one,
+// until nothing is left of it.
+func (r *run) persist(ctx context.Context, items []*item, out *outcome, err error) (stored int64, _ error) {
+	for lost := 0; ; {
 		if err == nil {
-			n, err := r.settle(ctx, items, res)
+			n, err := r.settle(ctx, out)
 			return stored + n, err
 		}
 		if endsRun(err) {
@@ -90,20 +109,21 @@ func (r *run) deliver(ctx context.Context, items []*item) (stored int64, err err
 		if items, err = r.afterError(ctx, items, err, &lost); err != nil {
 			return stored, err
 		}
-		stored += int64(before - len(items))
-		if lost < mostLost || len(items) == 0 {
-			continue
+		if stored += int64(before - len(items)); len(items) == 0 {
+			return stored, nil
 		}
-		lost = 0
-		half := len(items) / 2
-		for _, part := range [][]*item{items[:half], items[half:]} {
-			n, err := r.deliver(ctx, part)
-			stored += n
-			if err != nil {
-				return stored, err
-			}
+		if lost >= mostLost {
+			break
 		}
-		return stored, nil
+		out, err = r.ask(ctx, items)
+	}
+	half := len(items) / 2
+	for _, part := range [][]*item{items[:half], items[half:]} {
+		n, err := r.again(ctx, part)
+		stored += n
+		if err != nil {
+			return stored, err
+		}
 	}
 	return stored, nil
 }
@@ -144,24 +164,20 @@ func (r *run) markInFlight(items []*item) error {
 	return r.j.Put(entries...)
 }
 
-func calls(items []*item) map[string]jmapclient.EmailImport {
-	m := make(map[string]jmapclient.EmailImport, len(items))
-	for i, it := range items {
-		m[creationID(i)] = jmapclient.EmailImport{
-			BlobID:     it.blobID,
-			MailboxIDs: account.SetOf(it.place.mailboxes...),
-			Keywords:   account.SetOf(it.place.keywords...),
-			ReceivedAt: it.object.Text("receivedAt"),
-		}
-	}
-	return m
-}
-
-// full ends the run because the account can hold no more.
+// full ends the run because the account can hold no more. The first batch to
+// meet that names one of its messages.
 func (r *run) full(it *item, said string) error {
+	if r.isFull {
+		return errors.Join(r.j.Delete(account.Email.Name, it.id), r.fullError(said)) // planned again
+	}
+	r.isFull = true
 	if err := r.failEmail(it.object, it.blob, "the account is full: "+said, "raise the account's quota or make room, then run the import again"); err != nil {
 		return err
 	}
+	return r.fullError(said)
+}
+
+func (r *run) fullError(said string) error {
 	n, bytes, err := r.j.PendingCount(r.at)
 	if err != nil {
 		return err

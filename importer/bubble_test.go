@@ -1,18 +1,15 @@
 package importer
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httptrace"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,43 +19,10 @@ import (
 	"github.com/emersion/go-imap/v2/imapserver"
 
 	"mailhaul/archive"
+	"mailhaul/internal/bubble"
 	"mailhaul/jmapclient"
 	"mailhaul/jmapclient/jmaptest"
 )
-
-// bubble runs a test in which time is virtual: what is waited for costs
-// nothing, and a day passes at once. No network may be used in it.
-func bubble(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	warmUp()
-	forgetPools()
-	defer forgetPools()
-	synctest.Test(t, f)
-}
-
-// warmUp makes what a process makes once, outside of any bubble: a channel that
-// is made in one can't be used in the next.
-var warmUp = sync.OnceFunc(func() {
-	ar, err := archive.Create(filepath.Join(scratchDir, "warm"), archive.Origin{Name: "warm"})
-	if err != nil {
-		panic(err)
-	}
-	run, err := ar.Begin()
-	if err != nil {
-		panic(err)
-	}
-	_, _, err = run.PutBlob(strings.NewReader("warm"), -1)
-	if err = errors.Join(err, run.Close(), ar.Close()); err != nil {
-		panic(err)
-	}
-})
-
-// forgetPools empties all sync.Pools, for the same reason: a pool's content
-// survives one collection.
-func forgetPools() {
-	runtime.GC()
-	runtime.GC()
-}
 
 // newQuietTarget is newTarget for a bubble: without a network.
 func newQuietTarget(t testing.TB, p jmaptest.Profile) *target {
@@ -162,7 +126,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if w.crash != nil && w.crash(methods, body) {
 		return nil, io.EOF
 	}
-	resp, err := w.serve(req, body)
+	resp, err := bubble.Serve(w.s.Handler(), req, body)
 	switch what {
 	case answerLost, lostThen:
 		return nil, io.EOF
@@ -173,26 +137,6 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return resp, err
-}
-
-func (w *wire) serve(req *http.Request, body []byte) (resp *http.Response, err error) {
-	defer func() {
-		switch p := recover(); p {
-		case nil:
-		case http.ErrAbortHandler: // a server's way to close the connection
-			resp, err = nil, io.EOF
-		default:
-			panic(p)
-		}
-	}()
-	r := httptest.NewRequest(req.Method, req.URL.String(), bytes.NewReader(body))
-	r.Header = req.Header.Clone()
-	r.ContentLength = int64(len(body))
-	rec := httptest.NewRecorder()
-	w.s.Handler().ServeHTTP(rec, r)
-	resp = rec.Result()
-	resp.Request = req
-	return resp, nil
 }
 
 // methodsOf is what a request asks for, in words.

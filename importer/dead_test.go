@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mailhaul/internal/bubble"
 	"mailhaul/jmapclient"
 	"mailhaul/jmapclient/jmaptest"
 )
@@ -22,7 +23,7 @@ func isUpload(methods string) bool {
 func TestAServerThatTakesNoUploadsEndsTheRun(t *testing.T) {
 	for _, p := range []jmaptest.Profile{jmaptest.Strict, jmaptest.Stalwart07, jmaptest.Cyrus36} {
 		for _, after := range []int{0, 60}[:min(2, 5-everyNth)] {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				s, ar := newQuietTarget(t, p), newArchive(t)
 				w := newWire(s.Server)
 				s.over = w
@@ -54,7 +55,7 @@ func TestAServerThatTakesNoUploadsEndsTheRun(t *testing.T) {
 func TestMessagesThatAServerCrashesOverAreNamed(t *testing.T) {
 	for _, p := range []jmaptest.Profile{jmaptest.Strict, jmaptest.Stalwart07, jmaptest.Cyrus36} {
 		for _, bad := range [][]int{{70}, {70, 71, 72, 73, 74, 75}} {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				s, ar := newQuietTarget(t, p), newArchive(t)
 				w := newWire(s.Server)
 				s.over = w

@@ -15,6 +15,8 @@ import (
 // 0.8.1 skip a message whose Message-ID the account holds already, and answer
 // "created" with size 0.
 func (r *run) putAside(it *item) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.dropped = append(r.dropped, archive.PendingItem{SourceID: it.id, Blob: it.blob, Size: it.size})
 }
 

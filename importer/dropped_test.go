@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"mailhaul/internal/bubble"
 	"mailhaul/jmapclient"
 	"mailhaul/jmapclient/jmaptest"
 )
@@ -71,7 +72,7 @@ func TestAnAdministratorBringsInWhatTheServerDrops(t *testing.T) {
 	rfc.Name, rfc.CopyKeyedBySource = "drops, and copies as RFC 8621 says", false
 	for _, p := range []jmaptest.Profile{jmaptest.Stalwart06, jmaptest.Stalwart07, rfc} {
 		t.Run(p.Name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				s, ar := newQuietTarget(t, p), newArchive(t)
 				untouched := s.adminsMail()
 				ls := repeated(detourMails, detourGroups)
@@ -131,7 +132,7 @@ func theRoute(t *testing.T, o Options, open func(*target) *jmapclient.Account) (
 func TestEveryStepOfTheDetourCanBreak(t *testing.T) {
 	for _, what := range []fate{notSent, answerLost, interrupted, lostThen, killedAt, killedAfter} {
 		t.Run(string(what), func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				first, last := theRoute(t, Options{}, (*target).asAdmin)
 				if last-first < 8 {
 					t.Fatalf("the detour takes %d requests", last-first+1)

@@ -12,6 +12,7 @@ import (
 
 	"mailhaul/account"
 	"mailhaul/archive"
+	"mailhaul/internal/bubble"
 	"mailhaul/jmapclient"
 	"mailhaul/jmapclient/jmaptest"
 )
@@ -61,7 +62,7 @@ func TestEveryLostAnswerEndsInExactlyOneCopy(t *testing.T) {
 	for n := 1; n <= 3; n++ {
 		for _, do := range []jmaptest.FaultKind{jmaptest.DropAfter, jmaptest.DropBefore, jmaptest.Status500, jmaptest.CutBody} {
 			t.Run(fmt.Sprintf("batch %d %s", n, do), func(t *testing.T) {
-				bubble(t, func(t *testing.T) {
+				bubble.Test(t, func(t *testing.T) {
 					s, ar := newQuietTarget(t, jmaptest.Strict), newArchive(t)
 					snapshot(t, ar, onlyInbox(ls))
 					s.Inject(jmaptest.Fault{Match: nth(n, "Email/import"), Times: 1, Do: do, Bytes: 20})
@@ -79,7 +80,7 @@ func TestLostAnswersOnServersThatStoreDoublesAndReuseIDs(t *testing.T) {
 	ls[40] = mail(41)
 	ls[40].id = "twin" // two real copies
 	for _, p := range []jmaptest.Profile{{ReuseIDs: true}, {MergeThreads: true}, {HistoryEntries: 10}} {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			s, ar := newQuietTarget(t, p), newArchive(t)
 			snapshot(t, ar, onlyInbox(ls))
 			s.Inject(jmaptest.Fault{Match: nth(1, "Email/import"), Times: 1, Do: jmaptest.DropAfter})
@@ -297,7 +298,7 @@ func flip(t *testing.T, ar *archive.Archive, offset int64) {
 func TestAnInterruptedImportGoesOn(t *testing.T) {
 	ls := mails(230)
 	for stop := 1; stop <= 4; stop++ {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			s, ar := newQuietTarget(t, jmaptest.Strict), newArchive(t)
 			snapshot(t, ar, onlyInbox(ls))
 			ctx, cancel := context.WithCancel(context.Background())

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mailhaul/archive"
+	"mailhaul/internal/bubble"
 	"mailhaul/jmapclient"
 	"mailhaul/jmapclient/jmaptest"
 )
@@ -38,7 +39,7 @@ func TestManyGroupsOfOneMessageID(t *testing.T) {
 		return res
 	}
 	t.Run("as administrator", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			s, ar := begin(t)
 			untouched := s.adminsMail()
 			res := clean(t, s, ar, s.asAdmin, Options{})
@@ -54,7 +55,7 @@ func TestManyGroupsOfOneMessageID(t *testing.T) {
 	})
 	// Killed again and again, each time some requests later.
 	t.Run("as administrator, killed", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			s, ar := begin(t)
 			untouched := s.adminsMail()
 			deaths := 0
@@ -80,7 +81,7 @@ func TestManyGroupsOfOneMessageID(t *testing.T) {
 		})
 	})
 	t.Run("as the user over IMAP", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			s, ar := begin(t)
 			before := len(s.Mailboxes("alice"))
 			clean(t, s, ar, s.account, Options{IMAP: openQuietIMAP(t, &imapDoor{s: s.Server, breaks: map[int]string{2: "stored", 11: "not stored", 30: "refused"}})})
@@ -89,7 +90,7 @@ func TestManyGroupsOfOneMessageID(t *testing.T) {
 		})
 	})
 	t.Run("as the user without", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			s, ar := begin(t)
 			res, err := Import(context.Background(), ar, s.account(), Options{})
 			must(t, err)
@@ -122,7 +123,7 @@ func TestEveryRequestOfALongDetourCanFail(t *testing.T) {
 	ls := repeated(detourMails, detourGroups)
 	for _, what := range []fate{notSent, answerLost} {
 		t.Run(string(what), func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				const runs = 7
 				for i := range runs {
 					s, ar := newQuietTarget(t, jmaptest.Stalwart07), newArchive(t)

@@ -42,7 +42,14 @@ type run struct {
 	// although they are a copy in the same mailbox or have another date.
 	swallowed int64
 	oneByOne  atomic.Bool // blobs do not go up many in one call
+	apart     atomic.Bool // blobs do not go with the request that imports them
+	isFull    bool        // and a message was named for it; under serial
 	ration    ration
+	holding   sync.Mutex // held while the hourly quota is waited for
+	pace      pace
+	unsure    unsure
+	out       sync.RWMutex // read: an import is out, from its journal rows to those of its answer
+	serial    sync.Mutex   // held while something is put right, before out
 	imap      *appender
 	imapGone  atomic.Bool // it was tried and can't be used
 	// rationedByIMAP are messages that came in over IMAP for the quota's sake.
@@ -50,7 +57,7 @@ type run struct {
 	// dropped are messages that the server said it stored, and did not.
 	dropped []archive.PendingItem
 
-	mu  sync.Mutex // guards res
+	mu  sync.Mutex // guards res and dropped
 	res *Result
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mailhaul/account"
+	"mailhaul/internal/bubble"
 	"mailhaul/jmapclient/jmaptest"
 )
 
@@ -18,7 +19,7 @@ func TestAMoveToEveryServer(t *testing.T) {
 	for _, p := range jmaptest.Profiles {
 		for _, login := range []string{"alice", "admin"} {
 			t.Run(cmp.Or(p.Name, "strict")+" as "+login, func(t *testing.T) {
-				bubble(t, func(t *testing.T) { moveTo(t, p, login) })
+				bubble.Test(t, func(t *testing.T) { moveTo(t, p, login) })
 			})
 		}
 	}

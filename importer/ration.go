@@ -185,8 +185,8 @@ func (r *run) tellRation(items, bytes int64) {
 	}
 	takes := "wait for it"
 	if rationed(r.to) {
-		hours := max(float64(items)/rationFiles, float64(bytes)/rationOctets)
-		takes = "take about " + counted(max(1, int64(hours+0.999)), "hour", "hours")
+		hours := max((items-1)/rationFiles, (bytes-1)/rationOctets) // the first ration goes up at once
+		takes = "take about " + counted(max(1, hours), "hour", "hours")
 	}
 	r.warn("%s: %s %s. An administrator's credentials are faster (no such quota), and so is --imap-url imaps://HOST, "+
 		"with which the messages go over IMAP", quota, left, takes)
@@ -195,6 +195,8 @@ func (r *run) tellRation(items, bytes int64) {
 // holdBack takes note that uploads were refused for now, and waits until they
 // can be tried again; where IMAP is open it does not wait.
 func (r *run) holdBack(ctx context.Context, held []*item) error {
+	r.holding.Lock() // one waits for all
+	defer r.holding.Unlock()
 	r.ration.refused(held[0].held)
 	n, bytes, err := r.j.PendingCount(r.at)
 	if err != nil {
@@ -230,7 +232,7 @@ func (r *run) imapOpen() bool { return r.o.IMAP != nil && r.to.Own && !r.imapGon
 func (r *run) byIMAP() bool { return r.imapOpen() && r.ration.short() }
 
 // carry brings messages that are not uploaded to the account, whichever way is
-// open, and answers how many came in.
+// open, and answers how many came in. Who calls it holds serial.
 func (r *run) carry(ctx context.Context, items []*item) (stored int64, err error) {
 	for len(items) > 0 {
 		n, left, err := r.carryByIMAP(ctx, items)
@@ -242,7 +244,7 @@ func (r *run) carry(ctx context.Context, items []*item) (stored int64, err error
 		if err != nil {
 			return stored, err
 		}
-		n, err = r.deliver(ctx, sent)
+		n, err = r.again(ctx, sent)
 		stored += n
 		if err != nil {
 			return stored, err

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mailhaul/internal/bubble"
 	"mailhaul/internal/progress"
 	"mailhaul/jmapclient"
 	"mailhaul/jmapclient/jmaptest"
@@ -68,14 +69,14 @@ func TestAnHourlyQuotaOfUploadsIsWaitedFor(t *testing.T) {
 		hours   int // that it takes at least
 		says    string
 	}{
-		{"0.7, messages", jmaptest.Stalwart07, mails(rationedMails), rationedHours - 1, fmt.Sprintf("about %d hours", rationedHours)},
+		{"0.7, messages", jmaptest.Stalwart07, mails(rationedMails), rationedHours - 1, fmt.Sprintf("about %d hour", rationedHours-1)},
 		{"0.7, octets", fewer, mixed, 1, "messages"},
-		{"0.16, messages", jmaptest.Stalwart016, mails(1100), 1, "about 2 hours"},
+		{"0.16, messages", jmaptest.Stalwart016, mails(1100), 1, "about 1 hour"},
 		{"0.16, each upload by itself", withoutBlobUpload(jmaptest.Stalwart016), mails(1100), 1, "1100 messages"},
 		{"0.7, uploads that expire meanwhile", expiring, mails(1125), 1, "1125 messages"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				s, ar := newQuietTarget(t, tc.profile), newArchive(t)
 				var h heard
 				s.wait = func(why string, until time.Time) {
@@ -113,7 +114,7 @@ func TestAnHourlyQuotaOfUploadsIsWaitedFor(t *testing.T) {
 
 // TestAnAdministratorIsNotRationed: no wait, and none is announced.
 func TestAnAdministratorIsNotRationed(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s, ar := newQuietTarget(t, jmaptest.Stalwart07), newArchive(t)
 		snapshot(t, ar, onlyInbox(mails(1200)))
 		began := time.Now()
@@ -150,7 +151,7 @@ func TestWhereUploadsAreRationedMessagesGoOverIMAP(t *testing.T) {
 		{"met, and IMAP never takes one", other, 420, &imapDoor{refuses: "mail 333\r\n"}, "119 messages came in over IMAP, and 301 messages by upload", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				s, ar := newQuietTarget(t, tc.profile), newArchive(t)
 				ls := mails(tc.n)
 				for i := range ls {
@@ -188,7 +189,7 @@ func TestWhereUploadsAreRationedMessagesGoOverIMAP(t *testing.T) {
 // TestAQuotaThatStaysUsedUpEndsTheRun with how much is missing.
 func TestAQuotaThatStaysUsedUpEndsTheRun(t *testing.T) {
 	for _, p := range []jmaptest.Profile{jmaptest.Stalwart07, withoutBlobUpload(jmaptest.Stalwart07)} {
-		bubble(t, func(t *testing.T) {
+		bubble.Test(t, func(t *testing.T) {
 			p.UploadFilesPerHour, p.UploadOctetsPerHour = 0, 1000
 			s, ar := newQuietTarget(t, p), newArchive(t)
 			ls := long(1, 2000) // never

@@ -3,6 +3,9 @@ package importer
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"mailhaul/account"
@@ -125,14 +128,17 @@ var settlePause = time.Second
 // reconcile finds out what became of items whose answer was lost or does not
 // fit, and yields those that did not arrive. It looks again as long as the
 // target still changes: the server may be at work on the request.
+//
+// No import is out meanwhile: what one has stored, before the journal knows,
+// would be taken for one of the items if it has the same bytes. For the same
+// reason all others whose answer is lost are looked for as well.
 func (r *run) reconcile(ctx context.Context, items []*item) (missing []*item, err error) {
-	ids := make([]string, len(items))
-	for i, it := range items {
-		ids[i] = it.id
-	}
+	r.out.Lock()
+	defer r.out.Unlock()
+	ids := r.unsure.with(items)
 	state := ""
 	for look := 0; ; look++ {
-		if err := r.refresh(ctx, false); err != nil {
+		if err := r.look(ctx); err != nil {
 			return nil, err
 		}
 		if err := r.claim(ctx, ids, nil); err != nil {
@@ -153,12 +159,61 @@ func (r *run) reconcile(ctx context.Context, items []*item) (missing []*item, er
 			return nil, err
 		}
 		if len(missing) == 0 || look >= 3 || (look > 0 && state == was) {
+			r.unsure.drop(items)
 			return missing, nil
 		}
 		if err := pause(ctx, settlePause<<look); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// mostLooks is how often listing the target is tried: after so many requests
+// without an answer the client knows whether the server is dead.
+const mostLooks = 3
+
+// look brings the listing up to date where a request just failed: the next ones
+// may fail for the same reason, and what ends the run then is to be that.
+func (r *run) look(ctx context.Context) error {
+	for try := 1; ; try++ {
+		err := r.refresh(ctx, false)
+		if jmapclient.KindOf(err) != jmapclient.ServerFault || try == mostLooks {
+			return err
+		}
+	}
+}
+
+// unsure are source ids of messages whose answer is missing or does not fit.
+type unsure struct {
+	mu  sync.Mutex
+	ids map[string]bool
+}
+
+func (u *unsure) add(items []*item) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.ids == nil {
+		u.ids = map[string]bool{}
+	}
+	for _, it := range items {
+		u.ids[it.id] = true
+	}
+}
+
+func (u *unsure) drop(items []*item) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, it := range items {
+		delete(u.ids, it.id)
+	}
+}
+
+// with yields them and the items' ids.
+func (u *unsure) with(items []*item) []string {
+	u.add(items)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Sorted(maps.Keys(u.ids))
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -14,89 +14,102 @@ import (
 // A batch is small enough that little is sent twice when an answer is lost, and
 // large enough that requests, which servers ration, don't cost more than bytes.
 const (
-	batchItems = 50
-	batchBytes = 8 << 20
+	batchItems = 100
+	batchBytes = 5 << 20
 )
 
-// parcel is a batch on its way from the uploads to the import.
-type parcel struct {
-	items    []*item
-	uploaded bool
-}
+// batchesAtOnce bounds how many batches are on their way, and with that the
+// memory they take. How many requests are out at once is the client's to decide:
+// these are some more, so that one is ready when another is answered.
+const batchesAtOnce = 6
 
-// send sends what is pending (only: these), in batches: while one batch is
-// imported the next is uploaded. It answers how many the server took.
+// send sends what is pending (only: these), in batches, several at once. It
+// answers how many the server took.
 func (r *run) send(ctx context.Context, only map[string]archive.Entry, items, bytes int64) (int64, error) {
 	st := r.stage(account.Email.Name, items, bytes)
 	defer st.finish()
 	var sent atomic.Int64
 	g, gctx := errgroup.WithContext(ctx)
-	ready := make(chan parcel)
-	hand := func(p parcel) error {
-		select {
-		case ready <- p:
-			return nil
-		case <-gctx.Done():
-			return gctx.Err()
-		}
-	}
+	ready := make(chan []*item)
 	g.Go(func() error {
 		defer close(ready)
-		return r.batches(gctx, only, st, func(b []*item) error { return r.uploadBatch(gctx, b, st, hand) })
+		return r.batches(gctx, only, st, func(b []*item) error {
+			select {
+			case ready <- b:
+				return nil
+			case <-gctx.Done():
+				return gctx.Err()
+			}
+		})
 	})
-	g.Go(func() error {
-		for p := range ready {
-			take := r.carry
-			if p.uploaded {
-				take = r.deliver
+	atOnce := batchesAtOnce
+	if rationed(r.to) {
+		atOnce = 1 // the hour is what it waits for
+	}
+	for range atOnce {
+		g.Go(func() error {
+			for b := range ready {
+				n, err := r.bring(gctx, b, st)
+				sent.Add(n)
+				if err != nil {
+					return err
+				}
 			}
-			n, err := take(gctx, p.items)
-			sent.Add(n)
-			if err != nil {
-				return err
-			}
-			for _, it := range p.items {
-				st.add(1, it.size)
-			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
 	err := g.Wait()
 	return sent.Load(), err
 }
 
-// uploadBatch uploads a batch and hands it on. What the server refuses for now
-// is tried again later, while the rest goes on; where there is another way in,
-// it goes that way.
-func (r *run) uploadBatch(ctx context.Context, b []*item, st *stage, hand func(parcel) error) error {
+// bring takes a batch all the way. What the server refuses for now is tried
+// again later, while the rest goes on; where there is another way in, it goes
+// that way. It answers how many were stored.
+func (r *run) bring(ctx context.Context, b []*item, st *stage) (stored int64, err error) {
 	for len(b) > 0 {
 		if r.byIMAP() {
-			return hand(parcel{items: b})
+			r.serial.Lock()
+			n, err := r.carry(ctx, b)
+			r.serial.Unlock()
+			st.pass(b)
+			return stored + n, err
 		}
 		sent, held, err := r.upload(ctx, b)
 		if err != nil {
-			return err
+			return stored, err
 		}
 		st.add(int64(len(b)-len(sent)-len(held)), 0)
 		if len(sent) > 0 {
-			if err := hand(parcel{sent, true}); err != nil {
-				return err
+			n, err := r.deliver(ctx, sent)
+			stored += n
+			if err != nil {
+				return stored, err
 			}
+			st.pass(sent)
 		}
 		if len(held) > 0 {
 			if err := r.holdBack(ctx, held); err != nil {
-				return err
+				return stored, err
 			}
 		}
 		b = held
 	}
-	return nil
+	return stored, nil
+}
+
+// pass counts a batch that came to its end.
+func (s *stage) pass(items []*item) {
+	var bytes int64
+	for _, it := range items {
+		bytes += it.size
+	}
+	s.add(int64(len(items)), bytes)
 }
 
 // batches cuts what is pending into batches.
 func (r *run) batches(ctx context.Context, only map[string]archive.Entry, st *stage, take func([]*item) error) error {
 	limits := r.to.Client.Limits()
-	most := int(min(batchItems, max(1, limits.MaxObjectsInSet)))
+	limit := int(min(batchItems, max(1, limits.MaxObjectsInSet)))
 	var batch []*item
 	var bytes int64
 	var big bool
@@ -134,7 +147,7 @@ func (r *run) batches(ctx context.Context, only map[string]archive.Entry, st *st
 		// quota: nothing else waits with it.
 		afterBig := big
 		big = rationed(r.to) && it.size > rationEach
-		if len(batch) > 0 && (len(batch) >= most || bytes+it.size > batchBytes || big || afterBig) {
+		if len(batch) > 0 && (len(batch) >= r.pace.items(limit) || bytes+it.size > batchBytes || big || afterBig) {
 			if err := take(batch); err != nil {
 				return err
 			}

@@ -23,23 +23,16 @@ type outcome struct {
 	unsent   []string // source ids of the others
 }
 
-// settle takes an answer: it journals what was stored, merges what was there,
-// looks for what is in doubt, fails what is refused for good, and sends again
-// what may be taken then. It answers how many were stored.
-func (r *run) settle(ctx context.Context, items []*item, res *jmapclient.ImportResult) (stored int64, err error) {
-	var out outcome
-	for i, it := range items {
-		if err := r.judge(&out, it, creationID(i), res); err != nil {
-			return 0, err
-		}
-	}
-	if len(out.done) > 0 {
-		if err := r.j.Put(out.done...); err != nil {
-			return 0, err
-		}
-		stored = int64(len(out.done))
-		r.count(account.Email, func(c *Counts) { c.Created += stored })
-	}
+// clean says whether all of a batch was stored or failed for good.
+func (out *outcome) clean() bool {
+	return len(out.merges)+len(out.doubtful)+len(out.expired)+len(out.alone) == 0 && out.full == nil
+}
+
+// settle does what an answer leaves to do: it merges what was there, looks for
+// what is in doubt, and sends again what may be taken then. It answers how many
+// of the batch were stored.
+func (r *run) settle(ctx context.Context, out *outcome) (stored int64, err error) {
+	stored = int64(len(out.done))
 	// Merging belongs to the request that is out: it is finished.
 	if err := r.mergeAll(context.WithoutCancel(ctx), out.merges); err != nil {
 		return stored, err
@@ -56,7 +49,7 @@ func (r *run) settle(ctx context.Context, items []*item, res *jmapclient.ImportR
 		return stored, r.full(out.full, out.fullSaid)
 	}
 	for _, it := range out.alone {
-		n, err := r.deliver(ctx, []*item{it})
+		n, err := r.again(ctx, []*item{it})
 		stored += n
 		if err != nil {
 			return stored, err
@@ -98,7 +91,7 @@ func (r *run) judge(out *outcome, it *item, key string, res *jmapclient.ImportRe
 		}
 	case blobGone(e) && it.tries < 3:
 		it.tries++
-		r.oneByOne.Store(r.oneByOne.Load() || e.Type != "blobNotFound")
+		it.byItself = it.byItself || len(it.raw) > 0 || e.Type != "blobNotFound"
 		out.expired = append(out.expired, it)
 	case it.gentlerKeywords(e):
 		r.warn("%s: the server refused its keywords (%s); it goes with %v", r.describe(it.object), e, it.place.keywords)

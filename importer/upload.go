@@ -24,12 +24,19 @@ const (
 )
 
 // upload sends the blobs of a batch and yields the messages whose blob arrived,
-// and those whose blob an hourly quota holds up. Those that the archive has
-// damaged, or the server refuses, are failed by name.
+// or is to go with the import, and those whose blob an hourly quota holds up.
+// Those that the archive has damaged, or the server refuses, are failed by name.
 func (r *run) upload(ctx context.Context, items []*item) (sent, held []*item, err error) {
+	for _, it := range items {
+		it.blobID, it.raw, it.held, it.refusal = "", nil, "", nil
+	}
+	rest, err := r.takeAlong(items)
+	if err != nil {
+		return nil, nil, err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(int(min(uploadsAtOnce, max(1, r.to.Client.Limits().MaxConcurrentUpload))))
-	for _, parcel := range r.parcels(items) {
+	for _, parcel := range r.parcels(rest) {
 		g.Go(func() error { return r.uploadParcel(ctx, parcel) })
 	}
 	if err := g.Wait(); err != nil {
@@ -38,7 +45,7 @@ func (r *run) upload(ctx context.Context, items []*item) (sent, held []*item, er
 	// Only now is it known that it was the messages and not the server.
 	for _, it := range items {
 		switch {
-		case it.blobID != "":
+		case it.blobID != "" || it.raw != nil:
 			sent = append(sent, it)
 		case it.held != "":
 			held = append(held, it)
@@ -53,9 +60,6 @@ func (r *run) upload(ctx context.Context, items []*item) (sent, held []*item, er
 
 // uploadParcel sends some of a batch's blobs, many at once if there are many.
 func (r *run) uploadParcel(ctx context.Context, items []*item) (err error) {
-	for _, it := range items {
-		it.blobID, it.held, it.refusal = "", "", nil
-	}
 	rest := items
 	if r.takesMany() && (len(items) > 1 || rationed(r.to) && items[0].size <= rationEach) {
 		if rest, err = r.uploadMany(ctx, items); err != nil {
@@ -82,6 +86,7 @@ func (r *run) uploadParcel(ctx context.Context, items []*item) (err error) {
 	}
 	for _, it := range items {
 		if it.blobID != "" {
+			it.counted = true
 			r.ration.note(it.size)
 			r.count(account.Email, func(c *Counts) { c.Bytes += it.size })
 		}

@@ -2,39 +2,69 @@ package importer
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"strconv"
 
-	"mailhaul/account"
 	"mailhaul/archive"
 	"mailhaul/jmapclient"
 )
 
 // Servers ration requests, and a request costs them more than the bytes of a
-// small message: where many blobs fit into one method call, they go that way.
+// small message: where many blobs fit into one request, they go that way.
 const (
-	manyBytes = 1 << 20   // of blobs in one call
-	manyEach  = 256 << 10 // of one of them
+	manyBytes = batchBytes // of blobs in one request
+	manyEach  = 256 << 10  // of one of them
 )
 
 // blobURN announces Blob/upload (RFC 9404 §4.1), which takes many blobs in one
-// call. Cyrus's Blob/set is no substitute: 3.6 forgets its blobs at the end of
-// the request.
+// call.
 const blobURN = "urn:ietf:params:jmap:blob"
 
-// takesMany says whether the target takes many blobs in one call.
-func (r *run) takesMany() bool {
-	_, ok := r.to.Capabilities[blobURN]
-	return ok && !r.oneByOne.Load()
+// takesMany says whether the target takes many blobs in one call that last.
+func (r *run) takesMany() bool { return r.to.BlobCall().Lasting && !r.oneByOne.Load() }
+
+// takesAlong says whether blobs go with the request that imports them. Stalwart
+// does not know a blob of the same request by its creation id.
+func (r *run) takesAlong() bool {
+	return r.to.BlobCall().Method != "" && !r.apart.Load() && !isStalwart(r.to.Client.Session())
+}
+
+// takeAlong reads the blobs that are to go with the request that imports their
+// messages, and yields the messages whose blobs are not.
+func (r *run) takeAlong(items []*item) (rest []*item, err error) {
+	if !r.takesAlong() {
+		return items, nil
+	}
+	room := r.to.RequestRoom()
+	for i, it := range items {
+		room -= it.asImport(creationID(i)).InRequest(creationID(i))
+	}
+	each := min(manyEach, r.to.BlobCall().MaxSize)
+	for i, it := range items {
+		need := jmapclient.BlobInRequest(creationID(i), it.size)
+		if it.byItself || it.size > each || need > room {
+			rest = append(rest, it)
+			continue
+		}
+		src := &blobSource{ar: r.ar, blob: it.blob}
+		if err := src.hold(); err != nil {
+			if !isDamage(err) {
+				return nil, err
+			}
+			it.refusal = err
+			continue
+		}
+		it.raw = src.held
+		room -= need
+	}
+	return rest, nil
 }
 
 // parcels cuts a batch into what goes up together: small messages many at once,
 // each other message alone.
 func (r *run) parcels(items []*item) [][]*item {
 	limits := r.to.Client.Limits()
-	most, each := min(manyBytes, limits.MaxSizeRequest/2), int64(manyEach)
+	most, each := min(manyBytes, r.to.RequestRoom()*2/3), int64(manyEach)
 	if rationed(r.to) {
 		each = min(rationEach, limits.MaxSizeRequest/2)
 	}
@@ -45,7 +75,7 @@ func (r *run) parcels(items []*item) [][]*item {
 	var small []*item
 	var bytes int64
 	for _, it := range items {
-		if it.size > each || it.size > most {
+		if it.byItself || it.size > each || it.size > most {
 			parcels = append(parcels, []*item{it})
 			continue
 		}
@@ -67,7 +97,7 @@ func (r *run) parcels(items []*item) [][]*item {
 // archive has them damaged, which is then found again and named. Those that the
 // server has no room for in this hour are marked.
 func (r *run) uploadMany(ctx context.Context, items []*item) (rest []*item, err error) {
-	create := map[string]any{}
+	blobs := map[string][]byte{}
 	for i, it := range items {
 		src := &blobSource{ar: r.ar, blob: it.blob}
 		if err := src.hold(); err != nil {
@@ -77,10 +107,9 @@ func (r *run) uploadMany(ctx context.Context, items []*item) (rest []*item, err 
 			}
 			continue
 		}
-		create[creationID(i)] = map[string]any{"type": "message/rfc822",
-			"data": []any{map[string]string{"data:asBase64": base64.StdEncoding.EncodeToString(src.held)}}}
+		blobs[creationID(i)] = src.held
 	}
-	raw, err := r.to.Call(ctx, []string{"urn:ietf:params:jmap:core", blobURN}, "Blob/upload", map[string]any{"create": create}, true)
+	d, err := r.to.ImportBlobs(ctx, blobs, nil)
 	if err != nil {
 		if kind := jmapclient.KindOf(err); endsRun(err) && kind != jmapclient.Forbidden {
 			return nil, err
@@ -88,25 +117,14 @@ func (r *run) uploadMany(ctx context.Context, items []*item) (rest []*item, err 
 		r.oneByOne.Store(true)
 		return items, nil
 	}
-	var said struct {
-		Created    map[string]account.Object
-		NotCreated map[string]jmapclient.SetError
-	}
-	if json.Unmarshal(raw, &said) != nil {
-		r.oneByOne.Store(true)
-	}
 	for i, it := range items {
-		got := said.Created[creationID(i)]
-		id := got.ID()
-		if e := said.NotCreated[creationID(i)]; e.Type == "overQuota" {
+		if e := d.NotUploaded[creationID(i)]; e.Type == "overQuota" {
 			it.held = e.String()
 			continue
 		}
-		if id == "" || got.Int("size") != it.size {
+		if it.blobID = d.Uploaded[creationID(i)].BlobID; it.blobID == "" {
 			rest = append(rest, it)
-			continue
 		}
-		it.blobID = id
 	}
 	return rest, nil
 }

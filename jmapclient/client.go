@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Options say how to reach a server.
@@ -65,7 +67,8 @@ type Client struct {
 	limits                         Limits
 	apiURL, uploadURL, downloadURL string
 	gate                           *gate
-	rate                           *rate // nil for none
+	rate                           *rate.Limiter // of Options.Rate, nil for none
+	line                           line
 	breakers                       [endpoints]breaker
 	sample                         sample
 	nRequests, nRetries, nIn, nOut atomic.Int64
@@ -111,11 +114,10 @@ func newClient(o Options) (*Client, error) {
 		},
 		greeting:  true,
 		maxAnswer: maxAnswer,
+		rate:      newRate(o.Rate),
 	}
-	c.gate = newGate(func() time.Time { return c.now() }, o.MaxConnections)
-	if o.Rate > 0 {
-		c.rate = &rate{perSecond: float64(o.Rate)}
-	}
+	now := func() time.Time { return c.now() }
+	c.gate, c.line.now = newGate(now, o.MaxConnections), now
 	if c.userAgent == "" {
 		c.userAgent = "mailhaul"
 	}
@@ -157,7 +159,7 @@ func (c *Client) Session() *Session { return c.session }
 func (c *Client) Limits() Limits { return c.limits }
 
 // Stats count what went over the wire: HTTP requests, tries beyond the first,
-// and octets of bodies (after decompression).
+// and octets of bodies (as they were sent: compressed where they were).
 type Stats struct{ Requests, Retries, BytesIn, BytesOut int64 }
 
 // Stats are the figures so far.

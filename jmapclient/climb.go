@@ -3,42 +3,74 @@ package jmapclient
 import "time"
 
 const (
-	// perRequest is what a request counts for beside the octets it moves: about a
-	// small message.
-	perRequest = 4 << 10
 	// A window is over when so many requests for each that may be out at once, and
 	// so much of the lane's time, were seen.
 	windowRequests = 3
-	windowTime     = 200 * time.Millisecond
-	// One more at once must gain this much, one less may lose that much.
-	mustGain = 1.05
-	mayLose  = 0.97
+	windowTime     = 100 * time.Millisecond
+	// A wider lane must gain this much, a narrower one may lose that much: where
+	// it is all the same, fewer requests at once are kinder to the server.
+	mustGain, mayLose = 1.05, 0.97
+	// What is this far from that is clear; what is closer is measured again, so
+	// many times in all.
+	tooClose    = 0.12
+	mostRepeats = 4
 	// mostRest bounds how many windows pass between two trials.
 	mostRest = 16
 )
 
+// window is what was done in some of a lane's time: sums over its requests.
+type window struct {
+	requests, octets, seconds float64
+	squares, products         float64 // of octets, of octets and seconds
+}
+
+// one is the window of a single request.
+func one(octets int64, share time.Duration) window {
+	o, t := float64(octets), share.Seconds()
+	return window{1, o, t, o * o, o * t}
+}
+
+func (w window) plus(v window) window {
+	return window{w.requests + v.requests, w.octets + v.octets, w.seconds + v.seconds, w.squares + v.squares, w.products + v.products}
+}
+
+// cost is what a request and an octet cost, in seconds: the line that fits best.
+// Where the way is long a request costs most, where it is not the octets do.
+func (w window) cost() (request, octet float64) {
+	if spread := w.requests*w.squares - w.octets*w.octets; spread > 0 {
+		octet = max(0, (w.requests*w.products-w.octets*w.seconds)/spread)
+	}
+	if request = (w.seconds - octet*w.octets) / w.requests; request < 0 {
+		return 0, w.seconds / w.octets
+	}
+	return request, octet
+}
+
+// over is how much faster w was than v, as a ratio. What was sent may differ:
+// both are held against what the same would cost on the average of both.
+func (w window) over(v window) float64 {
+	request, octet := w.plus(v).cost()
+	speed := func(w window) float64 { return (request*w.requests + octet*w.octets) / w.seconds }
+	return speed(w) / speed(v)
+}
+
 // climb finds how many requests of a lane at once get most done. It measures a
-// window at home, the best width that is known, then one at a neighbour's, then
-// one at home again: what changed meanwhile, the mail or the server, is in
-// both of home's. A neighbour that is better becomes home. Trials that fail
-// become rare.
+// window at home, the best width that is known, one at a neighbour's, and one at
+// home again: what changes meanwhile, the mail or the server, is in both of home's.
+// A neighbour that is better becomes home. Trials that fail become rare.
 type climb struct {
 	width int // in force
 	home  int
+	trial int // the neighbour that is tried, 0: none
 	round int // counts the changes of width
 
-	up     bool // where the next trial goes
-	step   int
-	rests  int // windows between trials
-	rested int
+	up    bool // where the next trial goes
+	step  int
+	rests int // windows between trials
 
-	before float64 // what home got done in its last window, octets a second; 0: not known
-	tried  float64 // what the neighbour did; 0: none was tried since
-	trial  int     // the neighbour's width
-
-	requests int
-	octets   float64
-	time     time.Duration // of the lane
+	now            window // the one that is under way
+	athome, beside window // of this trial
+	repeats, rest  int
 }
 
 // begin begins anew at a width.
@@ -50,8 +82,8 @@ func (c *climb) begin(width int) {
 func (c *climb) within(room int) {
 	if c.home > room {
 		c.begin(room)
-	} else if c.width > room {
-		c.use(c.home)
+	} else if c.trial > room {
+		c.settle()
 	}
 }
 
@@ -68,8 +100,7 @@ func (c *climb) use(width int) {
 	if width != c.width {
 		c.round++
 	}
-	c.width = width
-	c.requests, c.octets, c.time = 0, 0, 0
+	c.width, c.now = width, window{}
 }
 
 // saw takes a request in that went well: how long it took, how much of the lane's
@@ -78,55 +109,70 @@ func (c *climb) saw(round int, took, share time.Duration, octets int64, room int
 	if round != c.round || share <= 0 || float64(took) < (float64(c.width)-0.5)*float64(share) {
 		return
 	}
-	c.requests++
-	c.octets += float64(octets + perRequest)
-	c.time += share
-	if c.requests < windowRequests*c.width || c.time < windowTime {
+	c.now = c.now.plus(one(octets, share))
+	if c.now.requests < float64(windowRequests*c.width) || c.now.seconds < windowTime.Seconds() {
 		return
 	}
-	rate := c.octets / c.time.Seconds()
 	switch {
 	case c.width != c.home:
-		c.tried = rate
+		c.beside = c.beside.plus(c.now)
 		c.use(c.home)
-	case c.tried > 0:
-		c.judge(rate)
+	case c.trial > 0:
+		c.athome = c.athome.plus(c.now)
+		c.use(c.home)
+		c.judge()
 	default:
-		c.before = rate
-		c.rested++
+		c.athome = c.now
 		c.use(c.home)
-	}
-	if c.width == c.home && c.tried == 0 && c.before > 0 && c.rested >= c.rests {
-		c.venture(room)
+		if c.rest++; c.rest >= c.rests {
+			c.venture(room)
+		}
 	}
 }
 
-// judge compares the neighbour with home, before and after.
-func (c *climb) judge(after float64) {
-	gain := c.tried / ((c.before + after) / 2)
-	c.tried, c.rested = 0, 0
-	if c.up && gain >= mustGain || !c.up && gain >= mayLose {
-		c.home, c.before = c.trial, 0
-		c.step, c.rests = 2*c.step, 1
-	} else {
-		c.before, c.up = after, !c.up
-		c.step, c.rests = 1, min(2*c.rests, mostRest)
+// judge compares the neighbour with home.
+func (c *climb) judge() {
+	must := mayLose
+	if c.trial > c.home {
+		must = mustGain
 	}
+	gain := c.beside.over(c.athome) / must
+	switch c.repeats++; {
+	case c.repeats < mostRepeats && gain < 1+tooClose && gain > 1-tooClose:
+		c.use(c.trial)
+	case gain >= 1:
+		c.home = c.trial
+		c.step, c.rests = 2*c.step, 1
+		c.settle()
+	default:
+		c.up = !c.up
+		c.step, c.rests = 1, min(2*c.rests, mostRest)
+		c.settle()
+	}
+}
+
+// settle ends a trial.
+func (c *climb) settle() {
+	c.trial, c.repeats, c.rest = 0, 0, 0
 	c.use(c.home)
 }
 
-// venture tries a neighbour.
+// venture begins a trial.
 func (c *climb) venture(room int) {
-	c.trial = c.beside(room)
-	if c.trial == c.home {
+	trial := c.neighbour(room)
+	if trial == c.home {
 		c.up, c.step = !c.up, 1
-		c.trial = c.beside(room)
+		trial = c.neighbour(room)
 	}
-	c.use(c.trial)
+	if trial == c.home {
+		return // there is room for one alone
+	}
+	c.trial, c.beside = trial, window{}
+	c.use(trial)
 }
 
-// beside is the width that is to be tried next.
-func (c *climb) beside(room int) int {
+// neighbour is the width that is to be tried next.
+func (c *climb) neighbour(room int) int {
 	if c.up {
 		return min(c.home+c.step, room)
 	}

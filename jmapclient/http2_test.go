@@ -10,12 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 // The same promises hold over HTTP/2, and a certificate authority of one's own
 // is trusted when it is named.
 func TestHTTP2(t *testing.T) {
+	t.Parallel()
 	blob := bytes.Repeat([]byte("0123456789"), 300_000)
 	f := newFake(t)
 	f.api = func(w http.ResponseWriter, r *http.Request, _ int, calls []invocation) {
@@ -57,7 +57,7 @@ func TestHTTP2(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	a, k := dial(t, s.URL, func(o *Options) { o.CAFile, o.StallTimeout = ca, 200*time.Millisecond })
+	a, k := dial(t, s.URL, func(o *Options) { o.CAFile, o.StallTimeout = ca, standstill })
 	if st, err := a.State(t.Context(), mailbox); err != nil || st != "1" {
 		t.Errorf("state %q, %v", st, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -21,7 +20,7 @@ func anyServer(t *testing.T, o jmaptest.Options, auth Auth) (*jmaptest.Server, *
 	t.Cleanup(s.Close)
 	s.AddUser(jmaptest.User{Login: "alice", Password: "secret", Description: "Alice", Emails: []string{"alice@example.org", "a.alias@example.org"}})
 	s.AddUser(jmaptest.User{Login: "bob", Password: "secret", Emails: []string{"bob@example.org"}})
-	c, _, err := dialAs(t, Options{URL: s.URL, Auth: auth, StallTimeout: 200 * time.Millisecond})
+	c, _, err := dialAs(t, Options{URL: s.URL, Auth: auth})
 	if err != nil {
 		t.Fatal(err)
 	}

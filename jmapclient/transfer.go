@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // sentBody watches a request's body on its way out.
@@ -95,6 +96,20 @@ type receivedBody struct {
 	watch *watch
 	pace  *pace
 	got   int64
+	ended func(octets int64) // called once, nil: by nobody
+}
+
+// Close gives up what was not read.
+func (b *receivedBody) Close() error {
+	b.end()
+	return b.ReadCloser.Close()
+}
+
+func (b *receivedBody) end() {
+	if b.ended != nil {
+		b.ended(b.got)
+		b.ended = nil
+	}
 }
 
 func (b *receivedBody) Read(p []byte) (int, error) {
@@ -104,13 +119,19 @@ func (b *receivedBody) Read(p []byte) (int, error) {
 	b.watch.stop() // what the caller does with it takes as long as it takes
 	b.c.nIn.Add(int64(n))
 	if b.got += int64(n); b.pace.crawls(b.got) && err == nil {
+		b.end()
 		return n, errCrawls
 	}
-	if err == nil {
-		err = b.c.slow(b.ctx, n)
+	if err == nil || err == io.EOF {
+		if e := b.c.slow(b.ctx, n); e != nil {
+			err = e
+		}
 	}
 	if err != nil && err != io.EOF && b.ctx.Err() != nil {
 		err = context.Cause(b.ctx) // say why it was cut
+	}
+	if err != nil {
+		b.end()
 	}
 	return n, err
 }
@@ -155,35 +176,31 @@ func (c *Client) watch(cut context.CancelCauseFunc) *watch {
 func (w *watch) allow(d time.Duration) { w.timer.Reset(d) }
 func (w *watch) stop()                 { w.timer.Stop() }
 
-// rate spreads octets over time: each is paid for by waiting before the next.
-type rate struct {
-	perSecond float64
-	mu        sync.Mutex
-	free      time.Time // from when on more may move
-}
-
-// take counts n octets that moved and says how long nothing more may.
-func (r *rate) take(now time.Time, n int) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.free.Before(now) {
-		r.free = now
-	}
-	r.free = r.free.Add(r.time(int64(n)))
-	return r.free.Sub(now)
-}
-
-// time is how long n octets take.
-func (r *rate) time(n int64) time.Duration {
-	return time.Duration(float64(n) / r.perSecond * float64(time.Second))
-}
-
-// slow waits until by Options.Rate more may move than the n octets that did.
-func (c *Client) slow(ctx context.Context, n int) error {
-	if c.rate == nil || n == 0 {
+// newRate is a limiter of octets a second, nil for none. A tenth of a second's
+// worth may go at once, as buffers do.
+func newRate(perSecond int64) *rate.Limiter {
+	if perSecond <= 0 {
 		return nil
 	}
-	return c.sleep(ctx, c.rate.take(c.now(), n))
+	return rate.NewLimiter(rate.Limit(perSecond), int(min(max(perSecond/10, 1<<10), 256<<10)))
+}
+
+// slow waits until by Options.Rate n more octets may have moved.
+func (c *Client) slow(ctx context.Context, n int) error {
+	if c.rate == nil {
+		return nil
+	}
+	for n > 0 {
+		some := min(n, c.rate.Burst())
+		if err := c.rate.WaitN(ctx, some); err != nil {
+			if ctx.Err() == nil {
+				return errTimedOut // it knows beforehand that the time will not do
+			}
+			return err
+		}
+		n -= some
+	}
+	return nil
 }
 
 // slowed is how long n octets take by Options.Rate alone.
@@ -191,5 +208,5 @@ func (c *Client) slowed(n int64) time.Duration {
 	if c.rate == nil {
 		return 0
 	}
-	return c.rate.time(n)
+	return time.Duration(float64(n) / float64(c.rate.Limit()) * float64(time.Second))
 }

@@ -110,8 +110,10 @@ func (c *Client) attempt(ctx context.Context, x *exchange) (f *fault) {
 	c.auth.sign(req.Header)
 	req.Header.Set("User-Agent", c.userAgent)
 	req.Header.Set("Accept", x.accept)
-	if x.transfer {
-		req.Header.Set("Accept-Encoding", "identity")
+	// Named, lest net/http asks for gzip itself.
+	req.Header.Set("Accept-Encoding", "identity")
+	if x.endpoint == API {
+		req.Header.Set("Accept-Encoding", c.line.encoding())
 	}
 	var sent *sentBody
 	if x.open != nil {
@@ -132,7 +134,14 @@ func (c *Client) attempt(ctx context.Context, x *exchange) (f *fault) {
 	watch.stop()
 	body := &receivedBody{ReadCloser: resp.Body, c: c, ctx: reqCtx, watch: watch, pace: c.pace()}
 	resp.Body = body
-	defer func() { got = body.got; body.Close() }()
+	defer func() { body.Close(); got = body.got }()
+	if x.endpoint == API {
+		c.line.begin()
+		body.ended = c.line.end
+	}
+	if !x.transfer {
+		inflate(resp)
+	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return c.refusal(x, resp)
 	}

@@ -86,10 +86,7 @@ func TestAnAnswerAboutAnotherAccountIsRefused(t *testing.T) {
 
 func TestCompressedAnswersAreRead(t *testing.T) {
 	f := newFake(t)
-	f.api = func(w http.ResponseWriter, r *http.Request, _ int, _ []invocation) {
-		if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-			t.Error("gzip is not asked for")
-		}
+	f.api = func(w http.ResponseWriter, _ *http.Request, _ int, _ []invocation) {
 		w.Header().Set("Content-Encoding", "gzip")
 		z := gzip.NewWriter(w)
 		fmt.Fprint(z, `{"methodResponses":[["Mailbox/get",{"state":"z"},"0"]],"sessionState":"s"}`)

@@ -24,6 +24,8 @@ type globals struct {
 	url, credentials, credentialsFile, auth, caFile string
 	json, verbose, insecure, trustSessionURLs       bool
 	giveUpAfter                                     time.Duration
+	limitRate                                       perSecond
+	maxConnections                                  int
 }
 
 func (g *globals) register(f *pflag.FlagSet) {
@@ -35,6 +37,8 @@ func (g *globals) register(f *pflag.FlagSet) {
 	f.BoolVar(&g.insecure, "insecure", false, "do not check the server's certificate")
 	f.BoolVar(&g.trustSessionURLs, "trust-session-urls", false, "send credentials wherever the server's session points")
 	f.DurationVar(&g.giveUpAfter, "give-up-after", 5*time.Minute, "how `long` to try again while the server can't be reached")
+	f.Var(&g.limitRate, "limit-rate", "move no more than this many bytes a second, both ways together: 500K, 2M (default no limit)")
+	f.IntVar(&g.maxConnections, "max-connections", 0, "send the server no more than `N` requests at once (default what it allows and gains from)")
 	f.BoolVar(&g.json, "json", false, "one event a line on standard output, the result last")
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "tell more")
 }
@@ -80,6 +84,9 @@ func (a *app) clientOptions(ctx context.Context, cmd *cobra.Command) (jmapclient
 	if a.flags.giveUpAfter <= 0 {
 		return jmapclient.Options{}, usage(cmd, fmt.Errorf("--give-up-after takes a time above zero, like 30s or 5m, not %v", a.flags.giveUpAfter))
 	}
+	if n := a.flags.maxConnections; n < 0 || n == 0 && cmd.Flags().Changed("max-connections") {
+		return jmapclient.Options{}, usage(cmd, fmt.Errorf("--max-connections takes a number above zero, not %d", n))
+	}
 	auth, err := a.signIn(ctx, cmd, server)
 	if err != nil {
 		return jmapclient.Options{}, err
@@ -91,6 +98,8 @@ func (a *app) clientOptions(ctx context.Context, cmd *cobra.Command) (jmapclient
 		Insecure:         a.flags.insecure,
 		CAFile:           a.flags.caFile,
 		GiveUpAfter:      a.flags.giveUpAfter,
+		MaxConnections:   a.flags.maxConnections,
+		Rate:             int64(a.flags.limitRate),
 	}, nil
 }
 

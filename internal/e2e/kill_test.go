@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"testing"
@@ -116,9 +117,10 @@ func TestKilledExportsGoOn(t *testing.T) {
 	})
 }
 
-// workers is how many requests for content an export has under way at most. A
-// worker sends its next one when all that the last one brought is stored.
-const workers = 4
+// workers is how many requests for content an export has under way at most: as
+// many as these servers take at once, and for each processor one whose answer is
+// being stored. A worker sends its next one when all that the last one brought is stored.
+var workers = 4 + runtime.GOMAXPROCS(0)
 
 // fetches are the requests for content of one run after another into one archive.
 type fetches struct {

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -19,6 +17,7 @@ import (
 	"mailhaul/archive"
 	"mailhaul/exporter"
 	"mailhaul/importer"
+	"mailhaul/internal/bubble"
 	"mailhaul/internal/failpoint"
 	"mailhaul/jmapclient"
 	"mailhaul/jmapclient/jmaptest"
@@ -37,7 +36,6 @@ func TestTheWholeWayUnderAnyDisturbance(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	warmUp(t)
 	happened = map[string]int{}
 	defer func() {
 		t.Logf("what happened: %v", happened)
@@ -47,7 +45,7 @@ func TestTheWholeWayUnderAnyDisturbance(t *testing.T) {
 	}()
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPlan(t)
-		forgetPools()
+		bubble.Prepare()
 		rapid.SyncTest(t, func(t *rapid.T) {
 			dir := tempDir(t)
 			w := &way{plan: p, dir: dir, home: filepath.Join(dir, "archive"), from: newServer(p.Source), to: newServer(p.Target), copied: map[string]bool{}, touched: map[string]bool{}, ever: map[string]letter{}, sent: map[string]int{}}
@@ -81,35 +79,6 @@ func tempDir(t *rapid.T) string {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir
-}
-
-// warmUp makes what a process makes once, outside of any bubble: a channel that
-// is made in one can't be used in the next.
-func warmUp(t *testing.T) {
-	ar, err := archive.Create(filepath.Join(t.TempDir(), "archive"), archive.Origin{Name: "warm"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	run, err := ar.Begin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := run.PutBlob(strings.NewReader("warm"), -1); err != nil {
-		t.Fatal(err)
-	}
-	if err := run.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := ar.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// forgetPools empties all sync.Pools, for the same reason: a pool's content
-// survives one collection.
-func forgetPools() {
-	runtime.GC()
-	runtime.GC()
 }
 
 // way is a case under way.

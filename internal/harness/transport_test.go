@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"mailhaul/internal/bubble"
 	"mailhaul/jmapclient/jmaptest"
 )
 
@@ -157,7 +158,7 @@ func (l *line) exchange(req *http.Request, body []byte, what trouble) (*http.Res
 	case wrongSize:
 		l.server.Inject(jmaptest.Fault{Do: jmaptest.WrongSize, Times: 1})
 	}
-	resp, err := l.serve(req, body)
+	resp, err := bubble.Serve(l.server.Handler(), req, body)
 	if err != nil {
 		return nil, err
 	}
@@ -177,28 +178,6 @@ func (l *line) exchange(req *http.Request, body []byte, what trouble) (*http.Res
 		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(data[:len(data)*2/3]), tail))
 		resp.ContentLength = -1
 	}
-	return resp, nil
-}
-
-// serve lets the server answer. It sees nothing of the client's cancellation:
-// a request that is out is carried out.
-func (l *line) serve(req *http.Request, body []byte) (resp *http.Response, err error) {
-	defer func() {
-		switch p := recover(); p {
-		case nil:
-		case http.ErrAbortHandler: // a server's way to close the connection
-			err = io.EOF
-		default:
-			panic(p)
-		}
-	}()
-	r := httptest.NewRequest(req.Method, req.URL.String(), bytes.NewReader(body))
-	r.Header = req.Header.Clone()
-	r.ContentLength = int64(len(body))
-	w := httptest.NewRecorder()
-	l.server.Handler().ServeHTTP(w, r)
-	resp = w.Result()
-	resp.Request = req
 	return resp, nil
 }
 
