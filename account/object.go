@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // Object is a JMAP object: its properties by name, each as the JSON the server
@@ -37,6 +38,10 @@ func (o Object) Has(prop string) bool {
 
 // Text is the value of a string property.
 func (o Object) Text(prop string) string {
+	v := o[prop]
+	if n := len(v); n >= 2 && v[0] == '"' && bytes.IndexByte(v, '\\') < 0 && utf8.Valid(v) {
+		return string(v[1 : n-1])
+	}
 	var s string
 	o.read(prop, &s)
 	return s

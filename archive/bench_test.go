@@ -2,12 +2,15 @@ package archive
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"mailhaul/account"
 )
@@ -65,23 +68,58 @@ func BenchmarkPutBlob(b *testing.B) {
 	must(b, r.Finish(SnapshotRecord{}))
 }
 
-// BenchmarkVerify reads an archive of 4 000 messages of 25 KB.
+// BenchmarkVerify verifies archives of 100 MB, and says how that compares with
+// decompressing and hashing the same bytes and nothing else (bare). With -cpu 1
+// it is what one processor does.
 func BenchmarkVerify(b *testing.B) {
-	a, err := Create(filepath.Join(b.TempDir(), "a"), testOrigin)
-	must(b, err)
-	defer a.Close()
-	r := begin(b, a)
-	for n := range 4000 {
-		h, _, err := r.PutBlob(bytes.NewReader(mailLike(25<<10, uint64(n))), -1)
-		must(b, err)
-		_, err = r.PutObject(account.Email, email(n), h)
-		must(b, err)
+	for _, size := range []int{4 << 10, 25 << 10, 100 << 10, 4 << 20} {
+		b.Run(fmt.Sprintf("%dKB", size>>10), func(b *testing.B) {
+			a, err := Create(filepath.Join(b.TempDir(), "a"), testOrigin)
+			must(b, err)
+			defer a.Close()
+			r := begin(b, a)
+			for n := range 100 << 20 / size {
+				h, _, err := r.PutBlob(bytes.NewReader(mailLike(size, uint64(n))), -1)
+				must(b, err)
+				_, err = r.PutObject(account.Email, email(n), h)
+				must(b, err)
+			}
+			must(b, r.Finish(SnapshotRecord{}))
+			pack, err := os.ReadFile(a.packPath(1))
+			must(b, err)
+			b.ResetTimer()
+			var bare time.Duration
+			var raw int
+			for b.Loop() {
+				verifyClean(b, a)
+				b.StopTimer()
+				start := time.Now()
+				raw = decodeAndHash(b, pack)
+				bare += time.Since(start)
+				b.StartTimer()
+			}
+			took := b.Elapsed()
+			b.ReportMetric(float64(len(pack))*float64(b.N)/1e6/took.Seconds(), "MB/s-packed")
+			b.ReportMetric(float64(raw)*float64(b.N)/1e6/took.Seconds(), "MB/s-unpacked")
+			b.ReportMetric(bare.Seconds()/took.Seconds(), "of-bare")
+		})
 	}
-	must(b, r.Finish(SnapshotRecord{}))
-	b.SetBytes(4000 * 25 << 10)
-	for b.Loop() {
-		verifyClean(b, a)
+}
+
+// decodeAndHash is the least that a verify has to do.
+func decodeAndHash(b *testing.B, pack []byte) (raw int) {
+	w := wholeReaders.New().(*wholeReader)
+	buf := make([]byte, 8<<20)
+	for off := int64(0); off < int64(len(pack)); {
+		n, _, err := frameLength(bytes.NewReader(pack), off, int64(len(pack)))
+		must(b, err)
+		data, err := w.dec.DecodeAll(pack[off:off+n], buf[:0])
+		must(b, err)
+		sha256.Sum256(data)
+		raw += len(data)
+		off += n
 	}
+	return raw
 }
 
 // BenchmarkReindex builds the catalog of 20 000 small messages again.

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -12,6 +13,8 @@ import (
 
 	"mailhaul/account"
 )
+
+var bg = context.Background()
 
 // Every bit of the first page of a catalog, and some of the rest; every length.
 // An archive with such a catalog is refused, or says what is wrong when it is

@@ -10,7 +10,7 @@ import (
 // A run commits by itself when this much is pending.
 const (
 	defaultGroupBytes = 16 << 20
-	groupRows         = 10_000
+	groupRows         = 6_000
 	// defaultGroupTime is how long something stays pending at most.
 	defaultGroupTime = 2 * time.Second
 )
@@ -250,10 +250,8 @@ func (p *group) writeRows(tx *sql.Tx, r *Run) error {
 			return err
 		}
 	}
-	for k := range p.seen {
-		if err := exec(`INSERT OR IGNORE INTO seen (type, id) VALUES (?, ?)`, k.typ, k.id); err != nil {
-			return err
-		}
+	if err := p.writeSeen(tx); err != nil {
+		return err
 	}
 	for key, value := range p.progress {
 		if err := exec(`INSERT OR REPLACE INTO progress (key, value) VALUES (?, ?)`, key, value); err != nil {
@@ -265,6 +263,22 @@ func (p *group) writeRows(tx *sql.Tx, r *Run) error {
 			return err
 		}
 		return exec(`DELETE FROM seen; DELETE FROM progress`)
+	}
+	return nil
+}
+
+func (p *pending) writeSeen(tx *sql.Tx) error {
+	if len(p.seen) == 0 {
+		return nil
+	}
+	put, err := tx.Prepare(`INSERT OR IGNORE INTO seen (type, id) VALUES (?, ?)`)
+	if err != nil {
+		return err
+	}
+	for k := range p.seen {
+		if _, err := put.Exec(k.typ, k.id); err != nil {
+			return err
+		}
 	}
 	return nil
 }

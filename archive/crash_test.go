@@ -81,7 +81,7 @@ func childWrite(dir string, out io.Writer) error {
 		return err
 	}
 	defer a.Close()
-	a.packLimit = 64 << 10
+	a.packLimit, a.groupBytes = 64<<10, 1<<10 // so that there is mostly a group being committed
 	for {
 		r, err := a.Begin()
 		if err != nil {

@@ -28,11 +28,12 @@ func (r *Run) Finish(rec SnapshotRecord) error {
 	if err != nil {
 		return fmt.Errorf("close snapshot %d: %w", r.n, err)
 	}
-	frame, err := wholeFrame(snapshotName(r.n), data)
+	frame, err := makeFrame(snapshotName(r.n), data)
 	if err != nil {
 		return fmt.Errorf("close snapshot %d: %w", r.n, err)
 	}
-	p, err := r.append(frameBytes(frame))
+	defer frame.release()
+	p, err := r.append(frame.writeTo)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,6 @@ import (
 	"math"
 	"runtime"
 	"sync"
-	"time"
-	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -61,24 +59,31 @@ var decoders = sync.Pool{New: func() any {
 	return &decoder{Decoder: d, buf: bufio.NewReaderSize(nil, 64<<10)}
 }}
 
-// tarHeader is a member's header. The time is when it was written: tar warns
-// about files from 1970.
-func tarHeader(name string, size int64) *tar.Header {
-	return &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o600, ModTime: time.Now().Truncate(time.Second)}
-}
-
-// wholeFrame makes the frame of one member.
-func wholeFrame(name string, body []byte) ([]byte, error) {
+// makeFrame makes the frame of one member.
+func makeFrame(name string, body []byte) (madeFrame, error) {
 	buf := members.Get().(*[]byte)
 	defer members.Put(buf)
 	var err error
 	if *buf, err = appendMember((*buf)[:0], name, body); err != nil {
-		return nil, err
+		return madeFrame{}, err
 	}
-	return wholeEncoder().EncodeAll(*buf, make([]byte, 0, len(*buf)*3/4)), nil
+	frame := members.Get().(*[]byte)
+	*frame = wholeEncoder().EncodeAll(*buf, (*frame)[:0])
+	return madeFrame{frame}, nil
 }
 
-// members hold what is at most one small blob and its header, buffers that blob.
+// madeFrame is a frame in memory. release it.
+type madeFrame struct{ data *[]byte }
+
+func (f madeFrame) writeTo(w io.Writer) error {
+	_, err := w.Write(*f.data)
+	return err
+}
+
+func (f madeFrame) release() { members.Put(f.data) }
+
+// members hold what is at most one small blob and its header, before or after it
+// was compressed; buffers the blob.
 var (
 	members = sync.Pool{New: func() any { return new([]byte) }}
 	buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -94,68 +99,6 @@ func streamFrame(w io.Writer, name string, size int64, body io.Reader) error {
 		return err
 	}
 	return e.Close()
-}
-
-// appendMember appends what writeMember writes.
-func appendMember(b []byte, name string, body []byte) ([]byte, error) {
-	if len(name) > 100 || !isASCII(name) {
-		w := bytes.NewBuffer(b)
-		err := writeMember(w, name, int64(len(body)), bytes.NewReader(body))
-		return w.Bytes(), err
-	}
-	b = append(appendHeader(b, name, int64(len(body)), time.Now()), body...)
-	return append(b, make([]byte, -len(body)&(tarBlock-1))...), nil
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf || s[i] == 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// appendHeader appends the header of a plain file (ustar in POSIX.1, "pax
-// Interchange Format"), as archive/tar writes it for a short name and a size of
-// less than 8 GiB.
-func appendHeader(b []byte, name string, size int64, modified time.Time) []byte {
-	start := len(b)
-	b = append(b, make([]byte, tarBlock)...)
-	h := b[start:]
-	copy(h, name)
-	copy(h[100:], "0000600\x000000000\x000000000\x00") // mode, owner, group
-	octalField(h[124:135], size)
-	octalField(h[136:147], modified.Unix())
-	h[156] = tar.TypeReg
-	copy(h[257:], "ustar\x0000")
-	copy(h[329:], "0000000\x000000000\x00") // device
-	sum := int64(8 * ' ')
-	for _, c := range h {
-		sum += int64(c)
-	}
-	octalField(h[148:154], sum)
-	h[155] = ' '
-	return b
-}
-
-// octalField fills a field with octal digits.
-func octalField(field []byte, n int64) {
-	for i := len(field) - 1; i >= 0; i-- {
-		field[i] = '0' + byte(n&7)
-		n >>= 3
-	}
-}
-
-func writeMember(w io.Writer, name string, size int64, body io.Reader) error {
-	t := tar.NewWriter(w)
-	if err := t.WriteHeader(tarHeader(name, size)); err != nil {
-		return err
-	}
-	if _, err := io.Copy(t, body); err != nil {
-		return err
-	}
-	return t.Flush() // pads to a whole block; Close would add the trailer
 }
 
 // trailerFrame seals a pack.

@@ -54,15 +54,18 @@ const (
 	entryBytes = 1 << 10
 )
 
-// need is about how many bytes it takes to go on: rows for what is pending, and
-// more, of which nothing is written yet. How much the server still has is for the
-// caller to add.
+// Expect tells how many objects are still to be put, by estimate, and how many
+// bytes their blobs have together: should the disk be full, that is needed, too.
+func (r *Run) Expect(objects, bytes int64) { r.expected.Store(bytes + 2*objects*rowBytes) }
+
+// need is about how many bytes it takes to go on: rows for what is pending, what
+// is expected, and more, of which nothing is written yet.
 func (r *Run) need(more int64) int64 {
 	rows := r.pending.size() + 1
 	if r.behind != nil {
 		rows += r.behind.size()
 	}
-	return more + int64(rows)*rowBytes
+	return max(more, r.expected.Load()) + int64(rows)*rowBytes
 }
 
 // tellNeed adds to an error how much room is needed.

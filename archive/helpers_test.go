@@ -145,3 +145,12 @@ func copyArchive(from, to string) error {
 		return os.WriteFile(filepath.Join(to, rel), data, 0o600)
 	})
 }
+
+// wholeFrame is the frame of one member.
+func wholeFrame(name string, body []byte) ([]byte, error) {
+	f, err := makeFrame(name, body)
+	if err != nil {
+		return nil, err
+	}
+	return *f.data, nil
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 )
@@ -95,23 +96,20 @@ func (a *Archive) Journals() ([]JournalInfo, error) {
 		infos[n] = info
 		return info, nil
 	}, `SELECT n, server, account_id, account_name, updated FROM journal ORDER BY updated, n`)
-	if err == nil {
-		_, err = rows(a.cat, func(rs *sql.Rows) (struct{}, error) {
-			var n, count int64
-			var typ string
-			var state State
-			err := rs.Scan(&n, &typ, &state, &count)
-			if info := infos[n]; err == nil && info != nil {
-				if info.Counts[typ] == nil {
-					info.Counts[typ] = map[State]int64{}
-				}
-				info.Counts[typ][state] = count
-			}
-			return struct{}{}, err
-		}, `SELECT journal, type, state, count(*) FROM entry GROUP BY journal, type, state`)
-	}
 	if err != nil {
 		return nil, a.catalogError("list journals", err)
+	}
+	counts, err := a.countEntries("TRUE")
+	if err != nil {
+		return nil, a.catalogError("list journals", err)
+	}
+	for _, c := range counts {
+		if info := infos[c.journal]; info != nil {
+			if info.Counts[c.typ] == nil {
+				info.Counts[c.typ] = map[State]int64{}
+			}
+			info.Counts[c.typ][c.state] = c.n
+		}
 	}
 	list := make([]JournalInfo, len(order))
 	for i, info := range order {
@@ -141,8 +139,7 @@ func (j *Journal) update(doing string, f func(tx *sql.Tx) error) error {
 // transaction.
 func (j *Journal) Put(entries ...Entry) error {
 	return j.update("write the journal", func(tx *sql.Tx) error {
-		s, err := tx.Prepare(`INSERT OR REPLACE INTO entry (journal, type, source_id, blob, state, target_id, target_blob_id, applied, checked, reason)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		s, err := tx.Prepare(putEntry)
 		if err != nil {
 			return err
 		}
@@ -159,6 +156,12 @@ func (j *Journal) Put(entries ...Entry) error {
 		return err
 	})
 }
+
+// putEntry is an upsert: a REPLACE would take the row out of every index first.
+const putEntry = `INSERT INTO entry (journal, type, source_id, blob, state, target_id, target_blob_id, applied, checked, reason)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	ON CONFLICT DO UPDATE SET blob = excluded.blob, state = excluded.state, target_id = excluded.target_id, target_blob_id = excluded.target_blob_id,
+		applied = excluded.applied, checked = excluded.checked, reason = excluded.reason`
 
 // Delete forgets entries.
 func (j *Journal) Delete(typ string, sourceIDs ...string) error {
@@ -200,6 +203,9 @@ func (j *Journal) Entries(typ string, states ...State) iter.Seq2[Entry, error] {
 		for _, s := range states {
 			args = append(args, s)
 		}
+		if !slices.Contains(states, Done) {
+			where += ` AND e.state <> 'done'` // they are few, and have an index
+		}
 	}
 	return j.entries(typ, where, args)
 }
@@ -219,15 +225,32 @@ func (j *Journal) entries(typ, where string, args []any) iter.Seq2[Entry, error]
 
 // Counts counts the type's entries by state.
 func (j *Journal) Counts(typ string) (map[State]int64, error) {
+	list, err := j.a.countEntries("e.journal = ? AND e.type = ?", j.n, typ)
 	counts := map[State]int64{}
-	_, err := rows(j.a.cat, func(rs *sql.Rows) (struct{}, error) {
-		var s State
-		var n int64
-		err := rs.Scan(&s, &n)
-		counts[s] = n
-		return struct{}{}, err
-	}, `SELECT state, count(*) FROM entry WHERE journal = ? AND type = ? GROUP BY state`, j.n, typ)
+	for _, c := range list {
+		counts[c.state] = c.n
+	}
 	return counts, j.a.catalogError("read the journal", err)
+}
+
+// entryCount is how many entries of a journal and type have a state.
+type entryCount struct {
+	journal int64
+	typ     string
+	state   State
+	n       int64
+}
+
+// countEntries counts entries for which a condition holds. Nearly all of them
+// are done: these are all but the others, which have an index.
+func (a *Archive) countEntries(where string, args ...any) ([]entryCount, error) {
+	counts, err := rows(a.cat, func(rs *sql.Rows) (c entryCount, err error) {
+		return c, rs.Scan(&c.journal, &c.typ, &c.state, &c.n)
+	}, `WITH open AS (SELECT journal, type, state, count(*) AS n FROM entry e WHERE `+where+` AND e.state <> 'done' GROUP BY journal, type, state)
+		SELECT * FROM open UNION ALL
+		SELECT journal, type, 'done', count(*) - coalesce((SELECT sum(n) FROM open o WHERE o.journal = e.journal AND o.type = e.type), 0)
+			FROM entry e WHERE `+where+` GROUP BY journal, type`, append(args, args...)...)
+	return slices.DeleteFunc(counts, func(c entryCount) bool { return c.n == 0 }), err
 }
 
 // SetNote keeps a small JSON value by key for this target (the state that a

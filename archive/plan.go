@@ -2,7 +2,6 @@ package archive
 
 import (
 	"database/sql"
-	"encoding/json"
 	"iter"
 	"math"
 
@@ -93,13 +92,8 @@ func (j *Journal) PendingCount(at int) (items, bytes int64, err error) {
 }
 
 // unclaimed is the condition on listed messages that no done entry names them.
-const unclaimed = ` AND NOT EXISTS (SELECT 1 FROM entry d WHERE d.journal = l.journal AND d.type = 'Email' AND d.target_id = l.id AND d.state = 'done')`
-
-// candidate is a source with its place in the order.
-type candidate struct {
-	received int64
-	Candidate
-}
+// Without being told the index, SQLite walks over all entries for each.
+const unclaimed = ` AND NOT EXISTS (SELECT 1 FROM entry d INDEXED BY entry_target WHERE d.journal = l.journal AND d.type = 'Email' AND d.target_id = l.id AND d.state = 'done')`
 
 // Candidates yields the source Emails of snapshot at without a done entry for
 // which unclaimed listed messages share the key, grouped by key: all sources of
@@ -109,76 +103,74 @@ type candidate struct {
 func (j *Journal) Candidates(at int, ids []string) iter.Seq2[Candidate, error] {
 	return func(yield func(Candidate, error) bool) {
 		n, err := j.a.snapshotAt(at)
-		if err != nil {
-			yield(Candidate{}, err)
-			return
-		}
-		for c, err := range pages(func(last *candidate) ([]candidate, error) {
-			list, err := j.candidateGroups(n, ids, last)
-			return list, j.a.catalogError("compare with the listing", err)
-		}) {
-			if !yield(c.Candidate, err) {
+		after := ""
+		for {
+			var keys []string
+			var list []Candidate
+			if err == nil {
+				keys, err = j.candidateKeys(ids, after)
+			}
+			if err == nil && len(keys) > 0 {
+				list, err = j.candidates(n, ids, keys)
+			}
+			if err != nil {
+				yield(Candidate{}, j.a.catalogError("compare with the listing", err))
 				return
 			}
+			for _, c := range list {
+				if !yield(c, nil) {
+					return
+				}
+			}
+			if len(keys) == 0 {
+				return
+			}
+			after = keys[len(keys)-1]
 		}
 	}
 }
 
-// candidateGroups reads the next groups, whole ones only: claims that the
-// caller makes for one source must not change the list of the next.
-func (j *Journal) candidateGroups(n int, ids []string, last *candidate) ([]candidate, error) {
-	after := candidate{received: math.MinInt64}
-	if last != nil {
-		after = *last
+// candidateKeys are the next keys with unclaimed listed messages: of an import
+// that goes on these are few, however much is listed or pending.
+func (j *Journal) candidateKeys(ids []string, after string) ([]string, error) {
+	narrow := ""
+	args := []any{j.n, after, pageRows}
+	if ids != nil {
+		narrow = ` AND l.match_key IN (SELECT r.match_key FROM json_each(?4) w CROSS JOIN record r ON r.type = 'Email' AND r.id = w.value)`
+		args = append(args, string(account.Marshal(ids)))
 	}
-	from := pendingEmails
-	args := []any{j.n, n, after.received, after.Key}
-	if ids != nil { // a CROSS JOIN keeps its order: look up the ids, don't walk over all Emails
-		from = ` FROM json_each(?6) w CROSS JOIN record r ON r.id = w.value` + pendingJoins
+	return rows(j.a.cat, func(rs *sql.Rows) (key string, err error) { return key, rs.Scan(&key) },
+		`SELECT DISTINCT l.match_key FROM listed l WHERE l.journal = ?1 AND l.match_key > ?2`+narrow+unclaimed+` ORDER BY l.match_key LIMIT ?3`, args...)
+}
+
+// candidates are the sources with these keys. A key begins with the received
+// seconds (account.MatchKey), by which there is an index. A CROSS JOIN keeps its
+// order: look up the keys, don't walk over all Emails.
+func (j *Journal) candidates(n int, ids, keys []string) ([]Candidate, error) {
+	narrow := ""
+	args := []any{j.n, n, string(account.Marshal(keys))}
+	if ids != nil {
+		narrow = ` AND r.id IN (SELECT value FROM json_each(?4))`
+		args = append(args, string(account.Marshal(ids)))
 	}
-	for limit := pageRows; ; limit *= 4 {
-		limited := append(args, limit)
-		if ids != nil {
-			limited = append(limited, string(account.Marshal(ids)))
-		}
-		list, err := rows(j.a.cat, func(rs *sql.Rows) (c candidate, err error) {
-			var blob []byte
-			err = rs.Scan(&c.received, &c.Key, &c.SourceID, &blob, &c.MessageIDs, &c.State)
-			c.Blob = hashOf(blob)
-			return c, err
-		}, `SELECT r.received, r.match_key, r.id, b.hash, r.message_ids, coalesce(e.state, '')`+from+`
-				AND EXISTS (SELECT 1 FROM listed l WHERE l.journal = ?1 AND l.match_key = r.match_key`+unclaimed+`)
-				AND (r.received, r.match_key) > (?3, ?4) ORDER BY r.received, r.match_key, r.id LIMIT ?5`, limited...)
-		if err != nil {
-			return nil, err
-		}
-		if len(list) == limit { // the last group may go on
-			whole := len(list)
-			for key := list[whole-1].Key; whole > 0 && list[whole-1].Key == key; {
-				whole--
-			}
-			if list = list[:whole]; whole == 0 {
-				continue
-			}
-		}
-		return list, j.addListed(list)
+	list, err := rows(j.a.cat, func(rs *sql.Rows) (c Candidate, err error) {
+		var blob []byte
+		err = rs.Scan(&c.Key, &c.SourceID, &blob, &c.MessageIDs, &c.State)
+		c.Blob = hashOf(blob)
+		return c, err
+	}, `SELECT r.match_key, r.id, b.hash, r.message_ids, coalesce(e.state, '')
+		FROM json_each(?3) k CROSS JOIN record r INDEXED BY record_order ON r.received = CAST(k.value AS INTEGER) AND r.match_key = k.value`+pendingJoins+narrow+
+		` ORDER BY r.match_key, r.id`, args...)
+	if err != nil {
+		return nil, err
 	}
+	return list, j.addListed(list, keys)
 }
 
 // addListed gives each candidate the listed messages with its key.
-func (j *Journal) addListed(list []candidate) error {
-	var keys []string
-	for i, c := range list {
-		if i == 0 || c.Key != list[i-1].Key {
-			keys = append(keys, c.Key)
-		}
-	}
-	text, err := json.Marshal(keys)
-	if err != nil {
-		return err
-	}
-	listed, err := rows(j.a.cat, scanListed, `SELECT `+listedColumns+` FROM listed l
-		WHERE l.journal = ? AND l.match_key IN (SELECT value FROM json_each(?))`+unclaimed+` ORDER BY l.id`, j.n, string(text))
+func (j *Journal) addListed(list []Candidate, keys []string) error {
+	listed, err := rows(j.a.cat, scanListed, `SELECT `+listedColumns+` FROM json_each(?2) k CROSS JOIN listed l INDEXED BY listed_key
+		WHERE l.journal = ?1 AND l.match_key = k.value`+unclaimed+` ORDER BY l.id`, j.n, string(account.Marshal(keys)))
 	if err != nil {
 		return err
 	}
@@ -193,8 +185,8 @@ func (j *Journal) addListed(list []candidate) error {
 }
 
 // Changed yields the objects of the type as snapshot at has them that have a
-// done entry and whose record was written after snapshot since. An Email is
-// its entry's only while it has the same content.
+// done entry and whose record was written after snapshot since, in the order of
+// writing. An Email is its entry's only while it has the same content.
 func (j *Journal) Changed(at, since int, t account.Type) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		n, err := j.a.snapshotAt(at)
@@ -202,14 +194,23 @@ func (j *Journal) Changed(at, since int, t account.Type) iter.Seq2[Record, error
 			yield(Record{}, err)
 			return
 		}
+		var began place // what was written later lies behind that snapshot's record
+		if _, err := j.a.cat.row(`SELECT pack, start FROM snapshot WHERE n = ? AND record IS NOT NULL`, []any{since}, &began.pack, &began.start); err != nil {
+			yield(Record{}, j.a.catalogError("look for what changed", err))
+			return
+		}
 		for f, err := range pages(func(last *found) ([]found, error) {
-			received, key, id := last.after()
+			after := began
+			if last != nil {
+				after = last.place
+			}
+			// The + keeps the planner from walking over all objects of the type.
 			list, err := rows(j.a.cat, scanFound, `SELECT `+foundColumns+` FROM record r
-				JOIN entry e ON e.journal = ?1 AND e.type = r.type AND e.source_id = r.id AND e.state = 'done'
-				WHERE r.type = ?2 AND r.snapshot > ?3 AND r.snapshot <= ?4 AND (r.until IS NULL OR r.until > ?4) AND NOT r.gone
+				CROSS JOIN entry e ON e.journal = ?1 AND e.type = r.type AND e.source_id = r.id AND e.state = 'done'
+				WHERE +r.type = ?2 AND r.snapshot > ?3 AND r.snapshot <= ?4 AND (r.until IS NULL OR r.until > ?4) AND NOT r.gone
 					AND (r.type <> 'Email' OR e.blob IS NULL OR e.blob = r.blob)
-					AND (r.received, r.match_key, r.id) > (?5, ?6, ?7)
-				ORDER BY r.received, r.match_key, r.id LIMIT ?8`, j.n, t.Name, since, n, received, key, id, pageRows)
+					AND (r.pack, r.start) > (?5, ?6)
+				ORDER BY r.pack, r.start LIMIT ?7`, j.n, t.Name, since, n, after.pack, after.start, pageRows)
 			return list, j.a.catalogError("look for what changed", err)
 		}) {
 			var rec Record

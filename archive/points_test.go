@@ -4,7 +4,6 @@ package archive
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,8 +16,6 @@ import (
 
 	"mailhaul/internal/failpoint"
 )
-
-var bg = context.Background()
 
 // A telling is a part of the story that is disturbed, in an archive that the
 // parts before it have made.

@@ -63,11 +63,12 @@ func (r *Run) putSmall(data []byte) (Hash, int64, error) {
 	if err != nil || held != nil {
 		return h, size, err
 	}
-	frame, err := wholeFrame(blobName(h), data) // the work, outside the lock
+	frame, err := makeFrame(blobName(h), data) // the work, outside the lock
 	if err != nil {
 		return "", 0, fmt.Errorf("store blob: %w", err)
 	}
-	return h, size, r.addBlob(h, size, commits, frameBytes(frame))
+	defer frame.release()
+	return h, size, r.addBlob(h, size, commits, frame.writeTo)
 }
 
 // putLarge stores a blob whose first bytes were read already.

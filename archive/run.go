@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mailhaul/account"
@@ -22,7 +23,8 @@ type Run struct {
 	started time.Time
 	locks   []*lock
 
-	first filter // what was put, while the archive held nothing before
+	expected atomic.Int64 // bytes, see Expect
+	first    filter       // what was put, while the archive held nothing before
 
 	mu       sync.Mutex
 	pack     *packWriter // nil until the first put
@@ -117,10 +119,11 @@ func (r *Run) putRow(typ string, o account.Object, blob Hash) (changed bool, err
 	if err != nil || !changed {
 		return false, err
 	}
-	frame, err := wholeFrame(objectName(typ, row.id, r.n), data)
+	frame, err := makeFrame(objectName(typ, row.id, r.n), data)
 	if err != nil {
 		return false, fmt.Errorf("store %s %q: %w", typ, row.id, err)
 	}
+	defer frame.release()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.writable(); err != nil {
@@ -131,7 +134,7 @@ func (r *Run) putRow(typ string, o account.Object, blob Hash) (changed bool, err
 			return false, err
 		}
 	}
-	if row.place, err = r.append(frameBytes(frame)); err != nil {
+	if row.place, err = r.append(frame.writeTo); err != nil {
 		return false, err
 	}
 	r.pending.putRow(row)

@@ -86,8 +86,8 @@ CREATE TABLE entry (
   reason         TEXT NOT NULL,
   PRIMARY KEY (journal, type, source_id)
 ) WITHOUT ROWID;
-CREATE INDEX entry_target ON entry (journal, type, target_id);
-CREATE INDEX entry_state ON entry (journal, type, state);
+CREATE INDEX entry_target ON entry (journal, type, target_id, state);
+CREATE INDEX entry_open ON entry (journal, type, state) WHERE state <> 'done';
 
 CREATE TABLE note (
   journal INTEGER NOT NULL,

@@ -13,13 +13,14 @@ import (
 // alone. After a damaged frame it goes on with the next whole one. Frames are
 // read and checked ahead of visit, on all processors.
 func scanPack(ctx context.Context, file io.ReaderAt, n int, end int64, visit func(frame) error) error {
-	ctx, cancel := context.WithCancel(ctx)
+	ahead, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := &splitter{file: file, pack: n, end: end, batches: make(chan *batch, min(runtime.GOMAXPROCS(0), 4))}
-	go s.run(ctx)
+	go s.run(ahead)
 	var err error
 	for b := range s.batches {
 		<-b.read
+		err = cmp.Or(err, ctx.Err())
 		for i := 0; err == nil && i < len(b.tasks); i++ {
 			err = visit(b.tasks[i].frame)
 		}
@@ -27,7 +28,7 @@ func scanPack(ctx context.Context, file io.ReaderAt, n int, end int64, visit fun
 			cancel() // and wait for what is still being read
 		}
 	}
-	return cmp.Or(err, s.err)
+	return cmp.Or(err, s.err, ctx.Err())
 }
 
 const (

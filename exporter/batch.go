@@ -12,7 +12,7 @@ import (
 // trip.
 const (
 	batchItems = 500
-	batchBytes = 4 << 20
+	batchBytes = 3 << 20
 	// A first batch is small; the next ones grow as long as they come.
 	firstItems = 100
 	firstBytes = 1 << 20
@@ -21,7 +21,7 @@ const (
 	batchBlob = 256 << 10
 	// bytesInFlight bounds what all batches under way hold in memory together.
 	// The answer, in base64, and what is decoded of it are about three times that.
-	bytesInFlight = 12 << 20
+	bytesInFlight = 9 << 20
 )
 
 // batchSize is how much is asked for at once: as much as has been seen to work.

@@ -49,6 +49,7 @@ type mail struct {
 	take     *taker
 	recounts int
 	counted  int64 // the tally's moved at the last count
+	listed   struct{ items, bytes int64 }
 }
 
 // email exports all Emails and answers the state they are for.

@@ -561,6 +561,25 @@ func TestASizeThatIsWrongKeepsTheBytesAndTheDoubt(t *testing.T) {
 	s.has(t, ar)
 }
 
+// A server that announces little and never ends can't fill the disk.
+func TestABlobWithoutAnEndIsGivenUpByName(t *testing.T) {
+	s := filled(3)
+	s.endless = "b-message 1"
+	ar := newArchive(t, s)
+	res := mustExport(t, s, ar)
+	if f := res.Snapshot.Types["Email"].Failed; len(f) != 1 || f[0].ID != "m2" || !strings.Contains(f[0].Reason, "more than 67108882 bytes where it says there are 9") {
+		t.Fatalf("failed %+v", f)
+	}
+	if n := s.fetched.Load(); n > 2*mostBeyond {
+		t.Errorf("%d bytes were taken", n)
+	}
+	s.endless = ""
+	if res := mustExport(t, s, ar); res.Failed != 0 {
+		t.Errorf("result %+v", res)
+	}
+	s.has(t, ar)
+}
+
 // The row of a message may be on the disk before the note that it is in doubt.
 func TestADoubtSurvivesAKill(t *testing.T) {
 	s := filled(3)

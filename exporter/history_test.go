@@ -3,6 +3,7 @@ package exporter
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
 	"testing"
@@ -12,10 +13,24 @@ import (
 	"mailhaul/archive"
 )
 
+// fewer makes rapid check so many cases where nobody asked for a number.
+func fewer(t *testing.T, n int) {
+	t.Helper()
+	checks := flag.Lookup("rapid.checks")
+	if checks.Value.String() != checks.DefValue {
+		return
+	}
+	if err := flag.Set(checks.Name, fmt.Sprint(n)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = flag.Set(checks.Name, checks.DefValue) })
+}
+
 // Whatever happens to an account between and during exports, and wherever they
 // are cut off: the next whole export is the account.
 func TestAnyHistory(t *testing.T) {
-	dir := t.TempDir()
+	fewer(t, 20) // each makes an archive; -rapid.checks asks for more
+	dir := quickDir(t)
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
 		s := newMemory()

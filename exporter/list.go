@@ -73,9 +73,11 @@ func (m *mail) list(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return errors.Join(err, settle(0))
 	}
-	if err := settle(0); err != nil {
+	if err := errors.Join(m.take.flush(), settle(0)); err != nil { // the last batch does not wait for those before
+
 		return err
 	}
+	m.run.Expect(0, 0)
 	m.p.Listing, m.p.Anchors = false, nil
 	return m.savePlace()
 }
@@ -102,8 +104,19 @@ func (m *mail) takePage(l *listing) error {
 	}
 	for _, o := range l.List {
 		delete(m.unread, o.ID())
+		m.listed.items, m.listed.bytes = m.listed.items+1, m.listed.bytes+max(0, m.take.sizeOf(o))
 	}
+	m.expect()
 	return m.take.feed(&l.lot, l.List)
+}
+
+// expect tells the archive how much is still to come, as far as that can be
+// guessed from what was listed.
+func (m *mail) expect() {
+	if n := m.listed.items; n > 0 {
+		left := max(0, m.stage.total.Load()-m.p.Done)
+		m.run.Expect(left, left*(m.listed.bytes/n))
+	}
 }
 
 // settlePage waits until a page is in the archive and moves the place behind it.
@@ -119,6 +132,7 @@ func (m *mail) settlePage(l *listing) error {
 	}
 	m.p.Anchors = l.anchors
 	m.p.Done += int64(len(l.IDs))
+	m.expect()
 	return m.savePlace()
 }
 

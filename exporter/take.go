@@ -18,6 +18,13 @@ import (
 // went away.
 const rereads = 3
 
+// mostBeyond is how many bytes more than twice its announced size are taken of
+// a blob whose size is in doubt: else a server could fill the disk.
+const mostBeyond = 64 << 20
+
+// errTooMuch: a blob goes on and on.
+var errTooMuch = errors.New("it was given up there, and nothing of it is kept")
+
 // fetched counts the blobs that came from the source in this run.
 type fetched struct{ blobs, bytes atomic.Int64 }
 
@@ -151,6 +158,9 @@ func (k *taker) lost(ctx context.Context, o account.Object, cause error) error {
 		if k.endsRun(ctx, err) {
 			return err
 		}
+		if errors.Is(err, errTooMuch) {
+			cause = err
+		}
 		return k.fail(o, "", cause.Error())
 	}
 	return k.fail(o, h, fmt.Sprintf("the server says it has %d bytes, but hands out %d, which are kept", k.sizeOf(o), n))
@@ -168,15 +178,19 @@ func (k *taker) endsRun(ctx context.Context, err error) bool {
 	return err != nil
 }
 
-// fetch streams one blob into the archive.
+// fetch streams one blob into the archive. When want is not known it takes no
+// more than the announced size makes likely.
 func (k *taker) fetch(ctx context.Context, o account.Object, want int64) (h archive.Hash, n int64, err error) {
 	err = k.src.Fetch(ctx, o.Text(k.t.Blob), want, func(r io.Reader) error {
 		seen := &watched{r: r}
 		var puterr error
-		h, n, puterr = k.run.PutBlob(seen, want)
+		most := mostBeyond + 2*max(0, k.sizeOf(o))
+		h, n, puterr = k.run.PutBlob(&capped{r: seen, left: most}, want)
 		switch {
 		case puterr == nil:
 			return nil
+		case errors.Is(puterr, errTooMuch):
+			return fmt.Errorf("the server hands out more than %d bytes%s: %w", most, k.announced(o), errTooMuch)
 		case seen.err != nil: // the transfer broke, it may be tried again
 			return seen.err
 		case want >= 0 && seen.n != want:
@@ -188,6 +202,31 @@ func (k *taker) fetch(ctx context.Context, o account.Object, want int64) (h arch
 		k.count(n)
 	}
 	return h, n, err
+}
+
+// announced says what size an object's blob should have.
+func (k *taker) announced(o account.Object) string {
+	if n := k.sizeOf(o); n >= 0 {
+		return fmt.Sprintf(" where it says there are %d", n)
+	}
+	return ""
+}
+
+// capped ends with errTooMuch after a number of bytes.
+type capped struct {
+	r    io.Reader
+	left int64
+}
+
+func (c *capped) Read(p []byte) (int, error) {
+	if c.left < 0 {
+		return 0, errTooMuch
+	}
+	n, err := c.r.Read(p[:min(int64(len(p)), c.left+1)])
+	if c.left -= int64(n); c.left < 0 {
+		return n, errTooMuch
+	}
+	return n, err
 }
 
 // watched remembers how a reader ended.

@@ -2,6 +2,8 @@ package importer
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"mailhaul/account"
 	"mailhaul/jmapclient"
@@ -10,11 +12,10 @@ import (
 // ask sends a batch's Email/import and journals what was stored. An error is
 // that of the request: what became of the batch is not known then.
 func (r *run) ask(ctx context.Context, items []*item) (*outcome, error) {
-	r.out.RLock() // see reconcile
-	defer r.out.RUnlock()
-	if err := ctx.Err(); err != nil {
+	if err := r.locks.out.Acquire(ctx, 1); err != nil { // see reconcile
 		return nil, err
 	}
+	defer r.locks.out.Release(1)
 	if err := r.markInFlight(items); err != nil {
 		return nil, err
 	}
@@ -37,8 +38,11 @@ func (r *run) ask(ctx context.Context, items []*item) (*outcome, error) {
 			return nil, err
 		}
 		r.count(account.Email, func(c *Counts) { c.Created += int64(len(out.done)) })
+		if r.keeper != nil {
+			r.keeper.add(out.done)
+		}
 	}
-	r.pace.went()
+	r.pace.went(slices.ContainsFunc(items, func(it *item) bool { return it.raw != nil }))
 	return out, nil
 }
 
@@ -74,34 +78,28 @@ func (r *run) ship(ctx context.Context, items []*item) (*jmapclient.ImportResult
 			it.blobID = up.BlobID
 		}
 	}
-	if d.UploadErr != nil || jmapclient.KindOf(err) == jmapclient.Invalid {
-		r.apart.Store(true) // the blobs, or their creation ids, are not taken so
+	if d.UploadErr != nil {
+		r.pace.parts()
 	}
 	if err != nil || len(d.Uploaded) < len(blobs) || !lasting || !unresolved(d.Import, blobs) {
 		return d.Import, err
 	}
-	r.apart.Store(true)
+	r.pace.apart()
 	for i, it := range items {
 		key := creationID(i)
-		if _, refused := d.Import.NotCreated[key]; refused {
-			emails[key] = it.asImport(key)
-		} else {
-			delete(emails, key)
+		if emails[key] = it.asImport(key); blobs[key] == nil {
+			delete(emails, key) // it has its answer
 		}
 	}
 	again, err := r.to.Import(ctx, emails)
 	if err != nil {
 		return nil, err
 	}
-	for key := range blobs {
+	for key := range emails {
 		delete(d.Import.NotCreated, key)
 	}
-	for key, got := range again.Created {
-		d.Import.Created[key] = got
-	}
-	for key, e := range again.NotCreated {
-		d.Import.NotCreated[key] = e
-	}
+	maps.Copy(d.Import.Created, again.Created)
+	maps.Copy(d.Import.NotCreated, again.NotCreated)
 	return d.Import, nil
 }
 

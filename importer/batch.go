@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"mailhaul/account"
 	"mailhaul/archive"
@@ -77,12 +78,15 @@ func (r *run) deliver(ctx context.Context, items []*item) (stored int64, err err
 	if err == nil && out.clean() {
 		return int64(len(out.done)), nil
 	}
-	r.serial.Lock()
-	defer r.serial.Unlock()
+	// What was asked for is finished, though the run was interrupted.
+	if err := r.locks.serial.Acquire(context.WithoutCancel(ctx), 1); err != nil {
+		return 0, err
+	}
+	defer r.locks.serial.Release(1)
 	return r.persist(ctx, items, out, err)
 }
 
-// again is deliver for who puts something right (and holds serial).
+// again is deliver for who puts something right (and holds locks.serial).
 func (r *run) again(ctx context.Context, items []*item) (stored int64, err error) {
 	if len(items) == 0 {
 		return 0, nil
@@ -117,6 +121,14 @@ func (r *run) persist(ctx context.Context, items []*item, out *outcome, err erro
 		}
 		out, err = r.ask(ctx, items)
 	}
+	if slices.ContainsFunc(items, func(it *item) bool { return it.raw != nil }) { // the server may fail over a blob
+		r.pace.parts()
+		for _, it := range items {
+			it.byItself = true
+		}
+		n, err := r.carry(ctx, items)
+		return stored + n, err
+	}
 	half := len(items) / 2
 	for _, part := range [][]*item{items[:half], items[half:]} {
 		n, err := r.again(ctx, part)
@@ -129,8 +141,8 @@ func (r *run) persist(ctx context.Context, items []*item, out *outcome, err erro
 }
 
 // mostLost is how often a batch whose answer is lost goes out as it is. Then,
-// and at once when the server fails over it, it is split until the message that
-// it fails over is alone.
+// and at once when the server fails over it, its blobs are uploaded one by one,
+// and it is split until the message that the server fails over is alone.
 const mostLost = 3
 
 // afterError finds out what of a batch arrived although its call failed, and
@@ -144,7 +156,7 @@ func (r *run) afterError(ctx context.Context, items []*item, cause error, lost *
 	if *lost++; jmapclient.KindOf(cause) != jmapclient.Unknown {
 		*lost = mostLost
 	}
-	if *lost < mostLost || len(missing) > 1 {
+	if *lost < mostLost || len(missing) > 1 || missing[0].raw != nil {
 		return missing, nil
 	}
 	it := missing[0]

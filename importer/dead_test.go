@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,14 +16,14 @@ import (
 )
 
 func isUpload(methods string) bool {
-	return strings.Contains(methods, "/upload/") || methods == "Blob/upload"
+	return strings.Contains(methods, "/upload/") || strings.HasPrefix(methods, "Blob/")
 }
 
 // TestAServerThatTakesNoUploadsEndsTheRun in bounded time, with the messages
 // still to come; the same command goes on once it does.
 func TestAServerThatTakesNoUploadsEndsTheRun(t *testing.T) {
 	for _, p := range []jmaptest.Profile{jmaptest.Strict, jmaptest.Stalwart07, jmaptest.Cyrus36} {
-		for _, after := range []int{0, 60}[:min(2, 5-everyNth)] {
+		for _, after := range []int{0, 60}[:min(2, 1+4/everyNth)] {
 			bubble.Test(t, func(t *testing.T) {
 				s, ar := newQuietTarget(t, p), newArchive(t)
 				w := newWire(s.Server)
@@ -42,6 +43,38 @@ func TestAServerThatTakesNoUploadsEndsTheRun(t *testing.T) {
 				if n := len(s.Messages("alice")); n < after || n > 150 {
 					t.Errorf("%s: %d messages came in", p.Name, n)
 				}
+				w.crash = nil
+				s.imports(ar, Options{})
+				same(t, "messages", s.holds(), wants(ls, inboxOnly))
+			})
+		}
+	}
+}
+
+// TestAServerThatDiesInMidImportIsUnreachable, whatever request is the first to
+// meet it.
+func TestAServerThatDiesInMidImportIsUnreachable(t *testing.T) {
+	for _, p := range []jmaptest.Profile{jmaptest.Strict, jmaptest.Stalwart07, jmaptest.Cyrus36} {
+		for _, first := range []string{"Email/import", "Email/changes"} {
+			bubble.Test(t, func(t *testing.T) {
+				p.Limits.MaxObjectsInSet = 20
+				s, ar := newQuietTarget(t, p), newArchive(t)
+				w := newWire(s.Server)
+				s.over = w
+				ls := mails(70)
+				snapshot(t, ar, onlyInbox(ls))
+				var dead atomic.Bool
+				w.crash = func(methods string, _ []byte) bool {
+					if len(s.Messages("alice")) >= 20 && strings.Contains(methods, first) {
+						dead.Store(true)
+					}
+					return dead.Load()
+				}
+				res, err := Import(context.Background(), ar, s.account(), Options{})
+				if jmapclient.KindOf(err) != jmapclient.Unreachable {
+					t.Errorf("%s, at %s: it ends with %v", p.Name, first, err)
+				}
+				same(t, "failures", res.Failures, []Failure(nil))
 				w.crash = nil
 				s.imports(ar, Options{})
 				same(t, "messages", s.holds(), wants(ls, inboxOnly))

@@ -10,6 +10,13 @@
 //
 //	Pending → upload → journal "in flight" → Email/import → journal "done"
 //
+// Several batches are on their way at once. Small messages go with the request
+// that imports them, where the server knows a blob of the same request by its
+// creation id (strict ones and Cyrus); else they go up many in one call before
+// it (Stalwart), and where that is not offered, or failed, one by one. What was
+// stored is listed and read back while more is sent. Whatever has to be put right
+// is put right alone, and nothing is looked for while an import is out.
+//
 // The journal is what makes a message arrive exactly once although HTTP does
 // not promise it. An entry is in flight, durably, before its request leaves.
 // When an answer is lost, now or because the process was killed, the target is

@@ -42,14 +42,12 @@ type run struct {
 	// although they are a copy in the same mailbox or have another date.
 	swallowed int64
 	oneByOne  atomic.Bool // blobs do not go up many in one call
-	apart     atomic.Bool // blobs do not go with the request that imports them
-	isFull    bool        // and a message was named for it; under serial
+	isFull    bool        // and a message was named for it; under locks.serial
 	ration    ration
-	holding   sync.Mutex // held while the hourly quota is waited for
 	pace      pace
 	unsure    unsure
-	out       sync.RWMutex // read: an import is out, from its journal rows to those of its answer
-	serial    sync.Mutex   // held while something is put right, before out
+	locks     locks
+	keeper    *keeper // while messages are sent
 	imap      *appender
 	imapGone  atomic.Bool // it was tried and can't be used
 	// rationedByIMAP are messages that came in over IMAP for the quota's sake.
@@ -88,12 +86,30 @@ func Import(ctx context.Context, ar *archive.Archive, target *jmapclient.Account
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return r.res, err
+	return r.res, r.orDead(ctx, err)
+}
+
+// orDead is the error that ends a run, or that the server is dead if it is: the
+// client knows after some requests, and the run may end with the first.
+func (r *run) orDead(ctx context.Context, err error) error {
+	if jmapclient.KindOf(err) != jmapclient.ServerFault {
+		return err
+	}
+	for range 3 {
+		_, now := r.to.State(ctx, account.Email)
+		if now == nil {
+			break
+		}
+		if jmapclient.KindOf(now) == jmapclient.Unreachable {
+			return now
+		}
+	}
+	return err
 }
 
 // newRun finds the snapshot that is meant.
 func newRun(ar *archive.Archive, target *jmapclient.Account, o Options) (*run, error) {
-	r := &run{ar: ar, to: target, o: o, at: o.At, merged: map[string]bool{}}
+	r := &run{ar: ar, to: target, o: o, at: o.At, merged: map[string]bool{}, locks: newLocks()}
 	r.known = hashes{run: r, byBlob: map[string]archive.Hash{}}
 	r.res = &Result{Types: map[string]Counts{}}
 	snaps, err := ar.Snapshots()

@@ -33,7 +33,7 @@ func (r *run) refresh(ctx context.Context, thorough bool) error {
 	if !ok || state == "" {
 		return r.listAll(ctx)
 	}
-	err = r.listChanges(ctx, state)
+	err = r.listChanges(ctx, state, listProps, nil)
 	if jmapclient.KindOf(err) == jmapclient.CannotCalculateChanges {
 		return r.listAll(ctx)
 	}
@@ -79,7 +79,7 @@ func (r *run) listAll(ctx context.Context) error {
 	if err := r.j.SetNote(listingNote, state); err != nil {
 		return err
 	}
-	err = r.listChanges(ctx, state)
+	err = r.listChanges(ctx, state, listProps, nil)
 	if jmapclient.KindOf(err) == jmapclient.CannotCalculateChanges {
 		return nil // a server without a history: what was listed has to do
 	}
@@ -125,7 +125,8 @@ func onePass(ctx context.Context, a *jmapclient.Account, limit int, props []stri
 
 // listChanges applies what changed since a state. Ids are used again by some
 // servers, so what goes is taken away before what comes is put there.
-func (r *run) listChanges(ctx context.Context, since string) error {
+// see, if there is one, is shown what is there now.
+func (r *run) listChanges(ctx context.Context, since string, props []string, see func([]account.Object)) error {
 	for {
 		c, err := r.to.Changes(ctx, account.Email, since)
 		if err != nil {
@@ -135,7 +136,7 @@ func (r *run) listChanges(ctx context.Context, since string) error {
 			return err
 		}
 		if ids := append(append([]string{}, c.Created...), c.Updated...); len(ids) > 0 {
-			got, err := r.to.Get(ctx, account.Email, ids, listProps)
+			got, err := r.to.Get(ctx, account.Email, ids, props)
 			if err != nil {
 				return err
 			}
@@ -144,6 +145,9 @@ func (r *run) listChanges(ctx context.Context, since string) error {
 			}
 			if err := r.j.ListDelete(got.NotFound...); err != nil {
 				return err
+			}
+			if see != nil {
+				see(got.List)
 			}
 		}
 		if c.NewState != since {

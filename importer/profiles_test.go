@@ -38,7 +38,7 @@ func cannot(p jmaptest.Profile) (types []string) {
 
 func moveTo(t *testing.T, p jmaptest.Profile, login string) {
 	s, ar := newQuietTarget(t, p), newArchive(t)
-	ls := mails(120)
+	ls := mails(moveMails)
 	ls[3].boxes, ls[4].boxes = []string{"p", "inbox"}, []string{"deep"}
 	ls[5].keywords = []string{"$flagged", "work"}
 	if p.AnyKeywords || p.RawKeywords {
@@ -48,7 +48,7 @@ func moveTo(t *testing.T, p jmaptest.Profile, login string) {
 	folders := []folder{inbox, {id: "s", name: "Sent Mail", role: "sent"}, {id: "p", name: " lead/slash", order: 3}, {id: "deep", name: "deep", parent: "p"}}
 	snapshot(t, ar, contents{folders: folders, letters: ls, scripts: []script{{"mine", "keep;\r\n", true}},
 		identities: []account.Object{identity("Alice A.", "alice@example.org", "-- \nA")}, vacation: vacationOf(false, "away")})
-	s.Inject(jmaptest.Fault{Match: nth(2, "Email/import"), Times: 1, Do: jmaptest.DropAfter})
+	s.Inject(jmaptest.Fault{Match: nth(1, "Email/import"), Times: 1, Do: jmaptest.DropAfter})
 	acc, err := s.dial(login, map[string]string{"alice": "pw", "admin": "adminpw"}[login]).Client.Account(context.Background(), "alice")
 	must(t, err)
 	res, err := Import(context.Background(), ar, acc, Options{})
@@ -58,7 +58,7 @@ func moveTo(t *testing.T, p jmaptest.Profile, login string) {
 			t.Errorf("failure: %+v", f)
 		}
 	}
-	emailCounts(t, res, Counts{Total: 120, Created: 120, Updated: res.Types["Email"].Updated})
+	emailCounts(t, res, Counts{Total: moveMails, Created: moveMails, Updated: res.Types["Email"].Updated})
 	rep, err := Verify(context.Background(), ar, acc, VerifyOptions{Full: true})
 	must(t, err)
 	for _, d := range rep.Differences {

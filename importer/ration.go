@@ -195,8 +195,10 @@ func (r *run) tellRation(items, bytes int64) {
 // holdBack takes note that uploads were refused for now, and waits until they
 // can be tried again; where IMAP is open it does not wait.
 func (r *run) holdBack(ctx context.Context, held []*item) error {
-	r.holding.Lock() // one waits for all
-	defer r.holding.Unlock()
+	if err := r.locks.holding.Acquire(ctx, 1); err != nil { // one waits for all
+		return err
+	}
+	defer r.locks.holding.Release(1)
 	r.ration.refused(held[0].held)
 	n, bytes, err := r.j.PendingCount(r.at)
 	if err != nil {
@@ -232,7 +234,8 @@ func (r *run) imapOpen() bool { return r.o.IMAP != nil && r.to.Own && !r.imapGon
 func (r *run) byIMAP() bool { return r.imapOpen() && r.ration.short() }
 
 // carry brings messages that are not uploaded to the account, whichever way is
-// open, and answers how many came in. Who calls it holds serial.
+// open, and answers how many came in. Who calls it
+// holds locks.serial.
 func (r *run) carry(ctx context.Context, items []*item) (stored int64, err error) {
 	for len(items) > 0 {
 		n, left, err := r.carryByIMAP(ctx, items)

@@ -62,7 +62,7 @@ func TestAnHourlyQuotaOfUploadsIsWaitedFor(t *testing.T) {
 	fewer.UploadOctetsPerHour = 4_000_000
 	mixed := long(40, 60_000)
 	mixed[7].raw += strings.Repeat("z", 2_200_000) // too large for a method call
-	for _, tc := range []struct {
+	for i, tc := range []struct {
 		name    string
 		profile jmaptest.Profile
 		letters []letter
@@ -75,6 +75,9 @@ func TestAnHourlyQuotaOfUploadsIsWaitedFor(t *testing.T) {
 		{"0.16, each upload by itself", withoutBlobUpload(jmaptest.Stalwart016), mails(1100), 1, "1100 messages"},
 		{"0.7, uploads that expire meanwhile", expiring, mails(1125), 1, "1125 messages"},
 	} {
+		if i%everyNth > 1 {
+			continue
+		}
 		t.Run(tc.name, func(t *testing.T) {
 			bubble.Test(t, func(t *testing.T) {
 				s, ar := newQuietTarget(t, tc.profile), newArchive(t)
@@ -135,7 +138,7 @@ func TestAnAdministratorIsNotRationed(t *testing.T) {
 func TestWhereUploadsAreRationedMessagesGoOverIMAP(t *testing.T) {
 	other := jmaptest.Stalwart07 // a quota that nobody knows of
 	other.UploadFilesPerHour = 300
-	for _, tc := range []struct {
+	for i, tc := range []struct {
 		name    string
 		profile jmaptest.Profile
 		n       int
@@ -150,6 +153,9 @@ func TestWhereUploadsAreRationedMessagesGoOverIMAP(t *testing.T) {
 		{"met, and IMAP is of no use", other, 420, &imapDoor{empty: true}, "IMAP can't be used", true},
 		{"met, and IMAP never takes one", other, 420, &imapDoor{refuses: "mail 333\r\n"}, "119 messages came in over IMAP, and 301 messages by upload", true},
 	} {
+		if i%everyNth > 2 || i%everyNth == 0 && everyNth > 1 {
+			continue
+		}
 		t.Run(tc.name, func(t *testing.T) {
 			bubble.Test(t, func(t *testing.T) {
 				s, ar := newQuietTarget(t, tc.profile), newArchive(t)

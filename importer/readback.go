@@ -43,6 +43,12 @@ func (r *run) check(ctx context.Context, entries []archive.Entry) error {
 	if err != nil {
 		return err
 	}
+	return r.checkAgainst(ctx, entries, there)
+}
+
+// checkAgainst compares entries with their messages as they were just read, by
+// source id.
+func (r *run) checkAgainst(ctx context.Context, entries []archive.Entry, there map[string]account.Object) error {
 	edits := map[string]*edit{}
 	for _, e := range entries {
 		t := there[e.SourceID]
@@ -69,6 +75,9 @@ func (r *run) check(ctx context.Context, entries []archive.Entry) error {
 			continue // another run finds out where it went
 		}
 		if se, ok := refused[e.TargetID]; ok {
+			if r.keeper != nil {
+				continue // it is tried again, and failed, at the end
+			}
 			r.fail(account.Email, e.SourceID, r.describeID(e.SourceID), "the message is there, but the server refused its mailboxes or keywords: "+se.String(),
 				"run the import again, or set them by hand")
 			continue

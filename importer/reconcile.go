@@ -133,12 +133,14 @@ var settlePause = time.Second
 // would be taken for one of the items if it has the same bytes. For the same
 // reason all others whose answer is lost are looked for as well.
 func (r *run) reconcile(ctx context.Context, items []*item) (missing []*item, err error) {
-	r.out.Lock()
-	defer r.out.Unlock()
+	if err := r.locks.out.Acquire(ctx, allOut); err != nil {
+		return nil, err
+	}
+	defer r.locks.out.Release(allOut)
 	ids := r.unsure.with(items)
 	state := ""
 	for look := 0; ; look++ {
-		if err := r.look(ctx); err != nil {
+		if err := r.refresh(ctx, false); err != nil {
 			return nil, err
 		}
 		if err := r.claim(ctx, ids, nil); err != nil {
@@ -164,21 +166,6 @@ func (r *run) reconcile(ctx context.Context, items []*item) (missing []*item, er
 		}
 		if err := pause(ctx, settlePause<<look); err != nil {
 			return nil, err
-		}
-	}
-}
-
-// mostLooks is how often listing the target is tried: after so many requests
-// without an answer the client knows whether the server is dead.
-const mostLooks = 3
-
-// look brings the listing up to date where a request just failed: the next ones
-// may fail for the same reason, and what ends the run then is to be that.
-func (r *run) look(ctx context.Context) error {
-	for try := 1; ; try++ {
-		err := r.refresh(ctx, false)
-		if jmapclient.KindOf(err) != jmapclient.ServerFault || try == mostLooks {
-			return err
 		}
 	}
 }

@@ -28,6 +28,11 @@ const batchesAtOnce = 6
 func (r *run) send(ctx context.Context, only map[string]archive.Entry, items, bytes int64) (int64, error) {
 	st := r.stage(account.Email.Name, items, bytes)
 	defer st.finish()
+	r.keeper = r.keep(ctx)
+	defer func() {
+		r.keeper.end()
+		r.keeper = nil
+	}()
 	var sent atomic.Int64
 	g, gctx := errgroup.WithContext(ctx)
 	ready := make(chan []*item)
@@ -68,9 +73,11 @@ func (r *run) send(ctx context.Context, only map[string]archive.Entry, items, by
 func (r *run) bring(ctx context.Context, b []*item, st *stage) (stored int64, err error) {
 	for len(b) > 0 {
 		if r.byIMAP() {
-			r.serial.Lock()
+			if err := r.locks.serial.Acquire(ctx, 1); err != nil {
+				return stored, err
+			}
 			n, err := r.carry(ctx, b)
-			r.serial.Unlock()
+			r.locks.serial.Release(1)
 			st.pass(b)
 			return stored + n, err
 		}

@@ -5,12 +5,14 @@ package importer
 // The race detector makes everything ten times slower: fewer messages, and not
 // every step.
 const (
-	rationedMails = 1200
+	rationedMails = 1020
 	rationedHours = 2
-	manyMails     = 200
-	manyGroups    = 10
-	detourMails   = 80
+	moveMails     = 25
+	fewRequests   = 600
+	manyMails     = 100
+	manyGroups    = 5
+	detourMails   = 50
 	detourGroups  = 5
-	everyNth      = 4
+	everyNth      = 6
 	anyFaults     = "5"
 )

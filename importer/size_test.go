@@ -5,6 +5,8 @@ package importer
 const (
 	rationedMails = 5000
 	rationedHours = 5
+	moveMails     = 120
+	fewRequests   = 5000
 	manyMails     = 1000
 	manyGroups    = 50
 	detourMails   = 300

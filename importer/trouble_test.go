@@ -61,7 +61,9 @@ func troubled(t *testing.T, meddle func(emails map[string]jmapEmail) trouble) *t
 type jmapEmail struct{ ReceivedAt string }
 
 func meddled(req map[string]any, meddle func(map[string]jmapEmail) trouble, pass func([]byte) []byte) []byte {
-	call := req["methodCalls"].([]any)[0].([]any)
+	calls := req["methodCalls"].([]any)
+	n := len(calls) - 1 // the blobs go first, if they go along
+	call := calls[n].([]any)
 	emails := call[1].(map[string]any)["emails"].(map[string]any)
 	dates := map[string]jmapEmail{}
 	for key, e := range emails {
@@ -72,11 +74,16 @@ func meddled(req map[string]any, meddle func(map[string]jmapEmail) trouble, pass
 		delete(emails, key)
 	}
 	if what.fail != "" {
-		if what.late {
-			pass(account.Marshal(req))
+		if !what.late {
+			clear(emails)
 		}
 		failed := map[string]string{"type": what.fail, "description": "out of luck"}
-		return account.Marshal(map[string]any{"sessionState": "s", "methodResponses": []any{[]any{"error", failed, call[2]}}})
+		var resp map[string]any
+		if json.Unmarshal(pass(account.Marshal(req)), &resp) != nil {
+			return []byte("{}")
+		}
+		resp["methodResponses"].([]any)[n] = []any{"error", failed, call[2]}
+		return account.Marshal(resp)
 	}
 	var resp map[string]any
 	if json.Unmarshal(pass(account.Marshal(req)), &resp) != nil {
@@ -86,7 +93,7 @@ func meddled(req map[string]any, meddle func(map[string]jmapEmail) trouble, pass
 	for key, typ := range what.refuse {
 		notCreated[key] = map[string]string{"type": typ, "description": "out of luck"}
 	}
-	resp["methodResponses"].([]any)[0].([]any)[1].(map[string]any)["notCreated"] = notCreated
+	resp["methodResponses"].([]any)[n].([]any)[1].(map[string]any)["notCreated"] = notCreated
 	return account.Marshal(resp)
 }
 

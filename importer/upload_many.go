@@ -26,7 +26,7 @@ func (r *run) takesMany() bool { return r.to.BlobCall().Lasting && !r.oneByOne.L
 // takesAlong says whether blobs go with the request that imports them. Stalwart
 // does not know a blob of the same request by its creation id.
 func (r *run) takesAlong() bool {
-	return r.to.BlobCall().Method != "" && !r.apart.Load() && !isStalwart(r.to.Client.Session())
+	return r.to.BlobCall().Method != "" && !r.pace.areApart() && !isStalwart(r.to.Client.Session())
 }
 
 // takeAlong reads the blobs that are to go with the request that imports their

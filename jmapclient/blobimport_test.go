@@ -220,6 +220,28 @@ func TestBlobsAndMessagesInOneRequestToCyrus(t *testing.T) {
 	if err != nil || d.Import.Created["m100"].Size != int64(len(blobs["m100"])) {
 		t.Errorf("%d bytes: %v, %+v, %+v", len(blobs["m100"]), err, d, d.Import)
 	}
+
+	// Over a slow line the same goes compressed, both ways.
+	c.toServer.slow, c.fromServer.slow = true, true
+	blobs, emails = batch(200, 1, inbox(t, a))
+	blobs["m200"] = append(blobs["m200"], bytes.Repeat([]byte("The same again. \r\n"), 50_000)...)
+	before := c.Stats()
+	d, err = a.ImportBlobs(t.Context(), blobs, emails)
+	if err != nil || d.Import.Created["m200"].Size != int64(len(blobs["m200"])) {
+		t.Fatalf("compressed: %v, %+v, %+v", err, d, d.Import)
+	}
+	var got []byte
+	err = a.Blobs(t.Context(), []string{d.Import.Created["m200"].BlobID}, func(_ string, data []byte) error {
+		got = bytes.Clone(data)
+		return nil
+	})
+	if err != nil || !bytes.Equal(got, blobs["m200"]) {
+		t.Errorf("%d of %d bytes came back: %v", len(got), len(blobs["m200"]), err)
+	}
+	after := c.Stats()
+	if most := int64(len(got) / 10); after.BytesOut-before.BytesOut > most || after.BytesIn-before.BytesIn > most {
+		t.Errorf("%d bytes went as %d, came as %d", len(got), after.BytesOut-before.BytesOut, after.BytesIn-before.BytesIn)
+	}
 }
 
 // requestSize is what a message takes of a request.

@@ -68,7 +68,8 @@ type Client struct {
 	apiURL, uploadURL, downloadURL string
 	gate                           *gate
 	rate                           *rate.Limiter // of Options.Rate, nil for none
-	line                           line
+	fromServer, toServer           line
+	takesGzip, mindsGzip           atomic.Bool // compressed requests: announced by the server, refused
 	breakers                       [endpoints]breaker
 	sample                         sample
 	nRequests, nRetries, nIn, nOut atomic.Int64
@@ -117,7 +118,8 @@ func newClient(o Options) (*Client, error) {
 		rate:      newRate(o.Rate),
 	}
 	now := func() time.Time { return c.now() }
-	c.gate, c.line.now = newGate(now, o.MaxConnections), now
+	c.gate = newGate(now, o.MaxConnections)
+	c.fromServer.now, c.toServer.now = now, now
 	if c.userAgent == "" {
 		c.userAgent = "mailhaul"
 	}

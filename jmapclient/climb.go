@@ -6,14 +6,14 @@ const (
 	// A window is over when so many requests for each that may be out at once, and
 	// so much of the lane's time, were seen.
 	windowRequests = 3
-	windowTime     = 100 * time.Millisecond
+	windowTime     = 250 * time.Millisecond
 	// A wider lane must gain this much, a narrower one may lose that much: where
 	// it is all the same, fewer requests at once are kinder to the server.
 	mustGain, mayLose = 1.05, 0.97
-	// What is this far from that is clear; what is closer is measured again, so
-	// many times in all.
-	tooClose    = 0.12
-	mostRepeats = 4
+	// A first trial that is this far from that is believed, a second one half as
+	// far away, and so on; what is closer is measured again, so often in all.
+	tooClose    = 0.4
+	mostRepeats = 6
 	// mostRest bounds how many windows pass between two trials.
 	mostRest = 16
 )
@@ -137,8 +137,10 @@ func (c *climb) judge() {
 		must = mustGain
 	}
 	gain := c.beside.over(c.athome) / must
-	switch c.repeats++; {
-	case c.repeats < mostRepeats && gain < 1+tooClose && gain > 1-tooClose:
+	c.repeats++
+	near := tooClose / float64(c.repeats)
+	switch {
+	case c.repeats < mostRepeats && gain < 1+near && gain > 1-near:
 		c.use(c.trial)
 	case gain >= 1:
 		c.home = c.trial

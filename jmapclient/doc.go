@@ -22,6 +22,8 @@
 //     the caller has to look at what is there before it goes on.
 //   - Every other request is tried again after a passing fault, with growing
 //     pauses, for a bounded time. A transfer in which nothing moves is cut.
+//   - No more requests are out at once than the server allows and the user wants,
+//     and within that as many as get most done, which is found by trying.
 //   - An endpoint that does not answer whatever is asked ([Client.Dead]) costs a
 //     few requests their tries and not every message its own.
 //   - Nothing a server sends is taken into memory unbounded: a session has 16 MB,
@@ -34,7 +36,8 @@
 // build invocations; wire.go encodes them, payload.go with blobs among them;
 // answer.go and scan.go split and read the answers; blob.go does the same for
 // blobs on their own; retry.go decides whether to try again, breaker.go when it
-// is no use; transport.go sends one request, transfer.go watches its bodies;
+// is no use; gate.go and climb.go when it is its turn; transport.go sends one
+// request, transfer.go watches its bodies, line.go the speed they come with;
 // faults.go says what an answer means. discover.go finds the session, resolve.go
 // and principal.go find accounts in it and beside it.
 package jmapclient

@@ -11,7 +11,7 @@ import (
 type lane int
 
 const (
-	reading   lane = iota // API requests that read, and downloads
+	reading   lane = iota // API requests that create nothing, and downloads
 	writing               // API requests that create or bring blobs
 	uploading             // blobs sent to the upload URL
 	lanes
@@ -190,4 +190,4 @@ func (g *gate) leave(p *pass, o outcome, octets int64) {
 
 // goodEnough is how many requests must go well, for each that may be out, until
 // one more is tried where the server once refused it.
-const goodEnough = 64
+const goodEnough = 32

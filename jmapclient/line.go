@@ -1,6 +1,8 @@
 package jmapclient
 
 import (
+	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -11,41 +13,37 @@ import (
 )
 
 const (
-	// slowLine is the speed, in octets a second, below which it pays that a server
-	// compresses its answers: Cyrus does 8 MB a second, and halves base64.
+	// slowLine is the speed, in octets a second, below which it pays to compress:
+	// Cyrus compresses 8 MB of answers a second, and halves base64.
 	slowLine = 2 << 20
 	// measured is how many octets tell the speed of the line.
 	measured = 1 << 20
-	// compressed is how many octets, as they come over the line, are asked for
-	// compressed before the line is measured again.
+	// compressed is how many octets, as they are on the line, go compressed before
+	// it is measured again.
 	compressed = 16 << 20
 )
 
-// line decides whether answers are asked for compressed: on a slow line they
-// come sooner, on a fast one they wait for the server's processor
-// (docs/decisions/compression.md).
+// line decides whether bodies go compressed one way: on a slow line they arrive
+// sooner, on a fast one they wait for the processor (docs/decisions/compression.md).
 type line struct {
 	now func() time.Time
 
 	mu     sync.Mutex
-	open   int // bodies that are being read
+	open   int // bodies that are on their way
 	since  time.Time
-	busy   time.Duration // in which any body was read
+	busy   time.Duration // in which any body was
 	octets int64
 	slow   bool
 }
 
-// encoding is what is asked for (RFC 9110 §12.5.3).
-func (l *line) encoding() string {
+// compresses says whether the next body should be compressed.
+func (l *line) compresses() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.slow {
-		return "gzip"
-	}
-	return "identity"
+	return l.slow
 }
 
-// begin notes that a body is going to be read.
+// begin notes that a body is on its way.
 func (l *line) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -54,7 +52,7 @@ func (l *line) begin() {
 	}
 }
 
-// end notes that a body was read, and how many octets it had on the line.
+// end notes that a body is through, and how many octets it had on the line.
 func (l *line) end(octets int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,6 +70,42 @@ func (l *line) end(octets int64) {
 		return
 	}
 	l.octets, l.busy = 0, 0
+}
+
+// deflate compresses what is about to be sent, if that is worth it: over a slow
+// line, to a server that says that it takes it (RFC 7694 §3; of those that are known
+// Cyrus does).
+func (c *Client) deflate(x *exchange) error {
+	if x.size < worthIt || !c.takesGzip.Load() || c.mindsGzip.Load() || !c.toServer.compresses() {
+		return nil
+	}
+	plain, err := x.open()
+	if err != nil {
+		return err
+	}
+	var small bytes.Buffer
+	z, err := gzip.NewWriterLevel(&small, gzip.BestSpeed)
+	if err == nil {
+		_, err = io.Copy(z, plain)
+	}
+	if err = errors.Join(err, z.Close(), plain.Close()); err != nil {
+		return err
+	}
+	x.encoding, x.size = "gzip", int64(small.Len())
+	x.open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(small.Bytes())), nil }
+	return nil
+}
+
+// worthIt is what a request must have, in octets, to be compressed: less is in one packet or two.
+const worthIt = 4 << 10
+
+// noteAccepted notes whether the server takes compressed requests.
+func (c *Client) noteAccepted(resp *http.Response) {
+	for how := range strings.SplitSeq(resp.Header.Get("Accept-Encoding"), ",") {
+		if name, _, _ := strings.Cut(how, ";"); strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			c.takesGzip.Store(true)
+		}
+	}
 }
 
 // inflate undoes the compression of an answer that came compressed, asked for or

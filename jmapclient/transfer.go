@@ -37,17 +37,34 @@ type sentReader struct {
 	closed atomic.Bool
 	pace   *pace
 	cut    context.CancelCauseFunc
+	line   *line // that it is measured on, nil for none
+	onLine atomic.Bool
+}
+
+// begin and end tell the line of the body, once each.
+func (r *sentReader) begin() {
+	if r.line != nil && r.got == 0 && r.onLine.CompareAndSwap(false, true) {
+		r.line.begin()
+	}
+}
+
+func (r *sentReader) end(octets int64) {
+	if r.onLine.CompareAndSwap(true, false) {
+		r.line.end(octets)
+	}
 }
 
 // Close is net/http's way to say that it wants no more; what Read answers from
 // then on is no failure of the caller's reader.
 func (r *sentReader) Close() error {
 	r.closed.Store(true)
+	r.end(0)
 	return r.ReadCloser.Close()
 }
 
 func (r *sentReader) Read(p []byte) (int, error) {
 	r.watch.stop() // the caller's own slowness is not the line's
+	r.begin()
 	if r.got > 0 && r.pace.crawls(r.got) {
 		r.cut(errCrawls)
 		return 0, errCrawls
@@ -81,6 +98,7 @@ func (r *sentReader) Read(p []byte) (int, error) {
 		return 0, err // without its end the request is none
 	}
 	if r.got >= r.want {
+		r.end(r.got)
 		r.watch.allow(r.answerIn) // all is handed over: now the server works
 	} else {
 		r.watch.allow(r.watch.stall)

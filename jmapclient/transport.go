@@ -58,6 +58,7 @@ type exchange struct {
 	op, account, item string // for errors
 	method, url       string
 	contentType       string
+	encoding          string // Content-Encoding of the body, "" for none
 	accept            string
 	size              int64                            // of the body
 	open              func() (io.ReadCloser, error)    // the body, nil for none; called anew for each try
@@ -112,12 +113,15 @@ func (c *Client) attempt(ctx context.Context, x *exchange) (f *fault) {
 	req.Header.Set("Accept", x.accept)
 	// Named, lest net/http asks for gzip itself.
 	req.Header.Set("Accept-Encoding", "identity")
-	if x.endpoint == API {
-		req.Header.Set("Accept-Encoding", c.line.encoding())
+	if x.endpoint == API && c.fromServer.compresses() {
+		req.Header.Set("Accept-Encoding", "gzip")
 	}
 	var sent *sentBody
 	if x.open != nil {
 		req.Header.Set("Content-Type", x.contentType)
+		if x.encoding != "" {
+			req.Header.Set("Content-Encoding", x.encoding)
+		}
 		if sent, err = c.attach(req, x, watch, cut); err != nil {
 			return &fault{class: final, own: err}
 		}
@@ -136,8 +140,9 @@ func (c *Client) attempt(ctx context.Context, x *exchange) (f *fault) {
 	resp.Body = body
 	defer func() { body.Close(); got = body.got }()
 	if x.endpoint == API {
-		c.line.begin()
-		body.ended = c.line.end
+		c.fromServer.begin()
+		body.ended = c.fromServer.end
+		c.noteAccepted(resp)
 	}
 	if !x.transfer {
 		inflate(resp)
@@ -189,7 +194,11 @@ func (c *Client) attach(req *http.Request, x *exchange, w *watch, cut context.Ca
 			s.fail(err)
 			return nil, err
 		}
-		return &sentReader{sentBody: s, ReadCloser: r, pace: c.pace(), cut: cut}, nil
+		sent := &sentReader{sentBody: s, ReadCloser: r, pace: c.pace(), cut: cut}
+		if x.endpoint == API {
+			sent.line = &c.toServer
+		}
+		return sent, nil
 	}
 	r, err := open()
 	if err != nil {

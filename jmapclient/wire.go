@@ -3,6 +3,7 @@ package jmapclient
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -76,7 +77,15 @@ func (c *Client) send(ctx context.Context, r *request) error {
 		return x.says(final, Limit, "the request has %d bytes and the server takes %d (maxSizeRequest)", x.size, c.limits.MaxSizeRequest).last(x)
 	}
 	x.take = func(resp *http.Response) *fault { return c.readAnswers(x, r, resp) }
+	if err := c.deflate(x); err != nil {
+		return x.fault(final, Invalid, err).last(x)
+	}
 	err := c.do(ctx, x)
+	if e, ok := errors.AsType[*Error](err); ok && e.Status == http.StatusUnsupportedMediaType && x.encoding != "" {
+		c.mindsGzip.Store(true) // whatever it announces
+		x.encoding, x.size, x.open = "", body.size(), body.open
+		err = c.do(ctx, x)
+	}
 	r.tries = x.tries
 	return err
 }

@@ -84,7 +84,6 @@ func (a *app) export(ctx context.Context, client *jmapclient.Client, who, parent
 		if _, counts, ok, uerr := ar.Unfinished(); uerr == nil && ok {
 			done.Unfinished = counts
 		}
-		tellRoom(ctx, err, acc, ar)
 		return done, err
 	}
 	done.Unchanged, done.Fetched, done.Bytes, done.Failed = res.Unchanged, res.Fetched, res.Bytes, res.Failed

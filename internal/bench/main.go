@@ -39,7 +39,7 @@ func bench() error {
 	trial := flag.Float64("trial", 0.7, "how long a bare loop is tried at each number of connections, in seconds")
 	only := flag.String("only", "", "export or import: measure only that half")
 	profiles := flag.String("profiles", "", "a directory for profiles of mailhaul's processes")
-	growing := flag.String("growth", "", "measure accounts of so many small messages, by commas, on jmaptest, instead of the scenarios")
+	growing := flag.String("growth", "", "measure accounts of so many small messages, by commas, on jmaptest (or the one profile that -servers names), instead of the scenarios")
 	serving := flag.String("serve", "", "be a server (the benchmark starts itself this way)")
 	hauling := flag.String("haul", "", "be mailhaul (the benchmark starts itself this way)")
 	flag.Parse()
@@ -56,7 +56,7 @@ func bench() error {
 		if err != nil {
 			return err
 		}
-		return growth(ctx, counts)
+		return growth(ctx, growingOn(*servers), counts, *only)
 	}
 	distances, err := numbers(*rtts)
 	if err != nil {

@@ -42,7 +42,7 @@ func (w *way) judgeTarget() error {
 		return err
 	}
 	all := lettersOf(w.from)
-	w.noteCopies(all)
+	w.noteCopies()
 	for _, l := range all {
 		w.ever[l.String()] = l
 	}
@@ -105,13 +105,11 @@ func excusedType(name, server string) bool {
 	})
 }
 
-// noteCopies remembers which messages were there more than once at an import.
-func (w *way) noteCopies(all []letter) {
-	count := map[string]int{}
-	for _, l := range all {
-		if count[l.raw]++; count[l.raw] > 1 {
-			w.copied[l.raw] = true
-		}
+// noteCopies remembers of which bytes there were several messages, at one time
+// or one after the other: the target may have kept the first of them.
+func (w *way) noteCopies() {
+	for raw, n := range w.sent {
+		w.copied[raw] = w.copied[raw] || n > 1
 	}
 }
 
