@@ -45,6 +45,7 @@ func (h haul) run(ctx context.Context, messages int) (figure, error) {
 		return figure{}, err
 	}
 	cmd := exec.CommandContext(ctx, self, "-haul", string(order))
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT=96MiB") // as cmd/mailhaul sets it
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	began := time.Now()
