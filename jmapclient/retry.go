@@ -75,6 +75,12 @@ func (c *Client) persist(ctx context.Context, x *exchange) (*fault, error) {
 			return f, f.last(x)
 		}
 		pause := pauses.NextBackOff()
+		if f.class == silent && count[silent] == 1 {
+			// Most often it was an idle connection that the server was about to
+			// close; the next one is new.
+			pause = 0
+			pauses.Reset()
+		}
 		if f.after > 0 || f.class == filled {
 			pause = max(pause, f.after)
 			if asked+pause > patience*c.giveUpAfter {
@@ -85,7 +91,7 @@ func (c *Client) persist(ctx context.Context, x *exchange) (*fault, error) {
 			return f, f.last(x)
 		}
 		c.nRetries.Add(1)
-		if c.onWait != nil {
+		if c.onWait != nil && pause > 0 {
 			c.onWait(f.reason(), c.now().Add(pause))
 		}
 		if err := c.sleep(ctx, pause); err != nil {
