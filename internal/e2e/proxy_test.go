@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -18,6 +19,9 @@ import (
 // kill the asker at a chosen request, or die itself. It is the server, under
 // another URL.
 type proxy struct {
+	front *httptest.Server
+	under int        // requests under way
+	rest  *sync.Cond // on mu: none is under way
 	server
 	url     string
 	forward http.Handler
@@ -80,6 +84,7 @@ func newProxy(t *testing.T, s server) *proxy {
 		t.Fatal(err)
 	}
 	p := &proxy{server: s}
+	p.rest = sync.NewCond(&p.mu)
 	p.reset()
 	p.forward = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -90,7 +95,7 @@ func newProxy(t *testing.T, s server) *proxy {
 	}
 	h := httptest.NewServer(p)
 	t.Cleanup(h.Close)
-	p.url = h.URL
+	p.front, p.url = h, h.URL
 	return p
 }
 
@@ -147,7 +152,29 @@ func (p *proxy) fetches() [][]string {
 	return slices.Clone(p.asked)
 }
 
+// idle waits until the server is through with every request of a process that
+// was killed: it finishes what it has begun.
+func (p *proxy) idle() {
+	p.front.CloseClientConnections() // what came no further than here is gone
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.under > 0 {
+		p.rest.Wait()
+	}
+}
+
+func (p *proxy) enter(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.under += n; p.under == 0 {
+		p.rest.Broadcast()
+	}
+}
+
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.enter(1)
+	defer p.enter(-1)
+	r = r.WithContext(context.WithoutCancel(r.Context()))
 	strike, dark := p.note(r)
 	switch {
 	case dark:
