@@ -82,7 +82,7 @@ func parseManifest(data []byte) (Manifest, error) {
 		Version int    `json:"version"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return Manifest{}, fmt.Errorf("%w: %v", ErrNotArchive, err)
+		return Manifest{}, unreadable(err)
 	}
 	switch {
 	case head.Format != formatName:
@@ -94,9 +94,14 @@ func parseManifest(data []byte) (Manifest, error) {
 	}
 	var m Manifest
 	if err := json.Unmarshal(data, &m); err != nil {
-		return Manifest{}, fmt.Errorf("%w: %v", ErrNotArchive, err)
+		return Manifest{}, unreadable(err)
 	}
 	return m, nil
+}
+
+// unreadable is the error of a text that is no manifest, or none any more.
+func unreadable(err error) error {
+	return fmt.Errorf("%w: its text makes no sense (%v); if it was an archive, put this file back from a copy: the mail is in %s/ and untouched by this", ErrNotArchive, err, packDir)
 }
 
 // write replaces the manifest as a whole or not at all.
