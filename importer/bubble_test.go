@@ -3,11 +3,9 @@ package importer
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,59 +43,36 @@ const (
 	killedAfter fate = "the process killed after it"
 )
 
-// wire is the way to a server where there is no network. A process that is
-// killed comes to rest: its requests neither go out nor return until it was
-// buried, so that what it left can be looked at.
+// wire is a process's way to a server where there is no network.
 type wire struct {
+	*bubble.Process
 	s      *jmaptest.Server
 	fate   func(n int, methods string) fate // of the nth request, from 1; nil: none
 	cancel func()
 	crash  func(methods string, body []byte) bool // the connection is closed with no answer
 
-	mu            sync.Mutex
-	n             int
-	log           []string // methods of each request
-	dead          bool
-	death, buried chan struct{}
+	mu  sync.Mutex
+	n   int
+	log []string // methods of each request
 }
 
 func newWire(s *jmaptest.Server) *wire {
-	return &wire{s: s, cancel: func() {}, death: make(chan struct{}), buried: make(chan struct{})}
+	return &wire{Process: bubble.NewProcess(), s: s, cancel: func() {}}
 }
 
 // kill ends the process; it returns when that is buried.
 func (w *wire) kill() error {
-	w.mu.Lock()
-	if !w.dead {
-		w.dead = true
-		close(w.death)
-	}
-	w.mu.Unlock()
-	return w.rest()
-}
-
-func (w *wire) rest() error {
-	w.mu.Lock()
-	dead := w.dead
-	w.mu.Unlock()
-	if !dead {
-		return nil
-	}
-	<-w.buried
-	return errors.New("the process is dead")
+	w.Kill()
+	return w.Rest()
 }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := w.rest(); err != nil {
+	if err := w.Rest(); err != nil {
 		return nil, err
 	}
-	var body []byte
-	if req.Body != nil {
-		var err error
-		if body, err = io.ReadAll(req.Body); err != nil {
-			return nil, err
-		}
-		_ = req.Body.Close()
+	body, err := bubble.Body(req)
+	if err != nil {
+		return nil, err
 	}
 	methods := methodsOf(req, body)
 	w.mu.Lock()
@@ -120,9 +95,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := req.Context().Err(); err != nil {
 		return nil, err
 	}
-	if t := httptrace.ContextClientTrace(req.Context()); t != nil && t.GotConn != nil {
-		t.GotConn(httptrace.GotConnInfo{})
-	}
+	bubble.Connected(req)
 	if w.crash != nil && w.crash(methods, body) {
 		return nil, io.EOF
 	}
@@ -133,7 +106,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	case killedAfter:
 		return nil, w.kill()
 	}
-	if err := w.rest(); err != nil {
+	if err := w.Rest(); err != nil {
 		return nil, err
 	}
 	return resp, err
@@ -163,13 +136,13 @@ func (w *wire) remains(t testing.TB, ar *archive.Archive, run func(context.Conte
 	select {
 	case <-ended:
 		return ar, false
-	case <-w.death:
+	case <-w.Death:
 	}
 	synctest.Wait()
 	dir := filepath.Join(t.TempDir(), "archive")
 	must(t, os.CopyFS(dir, os.DirFS(ar.Dir())))
 	cancel()
-	close(w.buried)
+	close(w.Buried)
 	<-ended
 	must(t, ar.Close())
 	again, err := archive.Open(dir)

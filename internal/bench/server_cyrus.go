@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
 	"golang.org/x/sync/errgroup"
 
@@ -101,11 +100,7 @@ func (c *cyrus) Fill(cl class, n int) error {
 			conn, err := c.signIn()
 			if err == nil {
 				defer conn.Close()
-				for m := range mail {
-					if err = put(conn, m); err != nil {
-						break
-					}
-				}
+				err = putAll(conn, mail)
 			}
 			if err != nil {
 				for range mail { // let the sender end
@@ -160,32 +155,14 @@ func (c *cyrus) makeMailboxes(cl class, n int) error {
 	return nil
 }
 
-// put appends a message to each of its mailboxes, where Cyrus finds that they
-// are one.
-func put(conn *imapclient.Client, m mailgen.Message) error {
-	flags := make([]imap.Flag, len(m.Keywords))
-	for i, k := range m.Keywords {
-		flags[i] = imap.Flag(k)
-		if system, ok := systemFlags[k]; ok {
-			flags[i] = system
-		}
-	}
-	for _, path := range m.Mailboxes {
-		cmd := conn.Append(path, int64(len(m.Raw)), &imap.AppendOptions{Flags: flags, Time: m.ReceivedAt})
-		_, err := cmd.Write(m.Raw)
-		if err == nil {
-			err = cmd.Close()
-		}
-		if err == nil {
-			_, err = cmd.Wait()
-		}
-		if err != nil {
-			return fmt.Errorf("putting a message into %q: %w", path, err)
+// putAll appends each message to each of its mailboxes.
+func putAll(conn *imapclient.Client, mail <-chan mailgen.Message) error {
+	for m := range mail {
+		for _, path := range m.Mailboxes {
+			if err := cyrustest.Append(conn, path, m); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
-}
-
-var systemFlags = map[string]imap.Flag{
-	"$seen": imap.FlagSeen, "$answered": imap.FlagAnswered, "$flagged": imap.FlagFlagged, "$draft": imap.FlagDraft,
 }

@@ -56,27 +56,10 @@ func (c cyrus) Put(login string, messages ...mailgen.Message) {
 				}
 				there[path] = true
 			}
-			c.append(conn, path, m)
+			if err := cyrustest.Append(conn, path, m); err != nil {
+				c.t.Fatal(err)
+			}
 		}
-	}
-}
-
-func (c cyrus) append(conn *imapclient.Client, path string, m mailgen.Message) {
-	c.t.Helper()
-	var flags []imap.Flag
-	for _, k := range m.Keywords {
-		flags = append(flags, flagOf(k))
-	}
-	cmd := conn.Append(path, int64(len(m.Raw)), &imap.AppendOptions{Flags: flags, Time: m.ReceivedAt})
-	_, err := cmd.Write(m.Raw)
-	if err == nil {
-		err = cmd.Close()
-	}
-	if err == nil {
-		_, err = cmd.Wait()
-	}
-	if err != nil {
-		c.t.Fatalf("putting a message into %q: %v", path, err)
 	}
 }
 
@@ -183,18 +166,6 @@ func roleOf(l *imap.ListData) string {
 		}
 	}
 	return ""
-}
-
-// systemFlags pairs JMAP's keywords with IMAP's system flags, RFC 8621 §4.1.1.
-var systemFlags = map[string]imap.Flag{
-	"$seen": imap.FlagSeen, "$answered": imap.FlagAnswered, "$flagged": imap.FlagFlagged, "$draft": imap.FlagDraft,
-}
-
-func flagOf(keyword string) imap.Flag {
-	if f, ok := systemFlags[keyword]; ok {
-		return f
-	}
-	return imap.Flag(keyword)
 }
 
 func keywordsOf(flags []imap.Flag) []string {

@@ -56,7 +56,7 @@ func (w *way) watch(l *line, d disturbance) *disk {
 		disk.hit, disk.what = true, doing+" "+filepath.Base(path)
 		count(string(d.Blow))
 		if d.Blow.kills() {
-			l.kill()
+			l.Kill()
 			disk.err = w.fall(d.Blow, doing, write)
 			return errors.New("the process is dead")
 		}
@@ -173,14 +173,14 @@ func (w *way) heir() string { return filepath.Join(w.dir, fmt.Sprint("archive-",
 // leave ends a run's process. The next one goes on with what was kept of a
 // killed one.
 func (w *way) leave(l *line, d *disk) error {
-	if !l.died() && !d.hit {
+	if !l.Dead() && !d.hit {
 		return nil // a process more would show nothing
 	}
 	if w.ar != nil {
 		_ = w.ar.Close()
 		w.ar = nil
 	}
-	if l.died() {
+	if l.Dead() {
 		w.home = w.heir()
 	}
 	ar, err := archive.Open(w.home)

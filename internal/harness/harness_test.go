@@ -229,12 +229,12 @@ func (w *way) run(s *jmaptest.Server, d disturbance, step func(context.Context, 
 	var err error
 	select {
 	case <-done:
-	case <-l.death:
+	case <-l.Death:
 		if d.End == killed {
 			synctest.Wait() // until all that the run does hangs on a request, or in a pause
 			err = w.bury()
 		}
-		close(l.buried)
+		close(l.Buried)
 		cancel()
 		<-done
 	}

@@ -7,9 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httptrace"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -49,47 +47,17 @@ const (
 // line is one run's way to a server: it counts the run's requests and disturbs
 // some of them.
 type line struct {
+	*bubble.Process
 	server *jmaptest.Server
 	plan   disturbance
 	cancel context.CancelFunc
 	meddle func() // what happens at the source at a request
 
-	n      atomic.Int64
-	mu     sync.Mutex
-	frozen bool
-	death  chan struct{} // closed when the run is killed: it comes to rest
-	buried chan struct{} // closed when what it left was looked at: it may unwind
+	n atomic.Int64
 }
 
 func newLine(s *jmaptest.Server, d disturbance) *line {
-	return &line{server: s, plan: d, cancel: func() {}, meddle: func() {}, death: make(chan struct{}), buried: make(chan struct{})}
-}
-
-// rests holds up every request of a run that was killed. None goes out later.
-func (l *line) rests() error {
-	l.mu.Lock()
-	frozen := l.frozen
-	l.mu.Unlock()
-	if !frozen {
-		return nil
-	}
-	<-l.buried
-	return errors.New("the process is dead")
-}
-
-func (l *line) died() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.frozen
-}
-
-func (l *line) kill() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.frozen {
-		l.frozen = true
-		close(l.death)
-	}
+	return &line{Process: bubble.NewProcess(), server: s, plan: d, cancel: func() {}, meddle: func() {}}
 }
 
 // stop ends the run here if that is planned for the request, before or after
@@ -103,21 +71,17 @@ func (l *line) stop(n int64, served bool) {
 	case cancelled:
 		l.cancel()
 	case killed:
-		l.kill()
+		l.Kill()
 	}
 }
 
 func (l *line) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := l.rests(); err != nil {
+	if err := l.Rest(); err != nil {
 		return nil, err
 	}
-	var body []byte
-	if req.Body != nil {
-		var err error
-		if body, err = io.ReadAll(req.Body); err != nil {
-			return nil, err
-		}
-		_ = req.Body.Close()
+	body, err := bubble.Body(req)
+	if err != nil {
+		return nil, err
 	}
 	n := l.n.Add(1)
 	what := l.plan.Troubles[int(n)]
@@ -125,12 +89,12 @@ func (l *line) RoundTrip(req *http.Request) (*http.Response, error) {
 		l.meddle()
 	}
 	l.stop(n, false)
-	if err := errors.Join(l.rests(), req.Context().Err()); err != nil {
+	if err := errors.Join(l.Rest(), req.Context().Err()); err != nil {
 		return nil, err
 	}
 	resp, err := l.exchange(req, body, what)
 	l.stop(n, true)
-	if err := errors.Join(l.rests(), req.Context().Err()); err != nil {
+	if err := errors.Join(l.Rest(), req.Context().Err()); err != nil {
 		return nil, err
 	}
 	return resp, err
@@ -143,9 +107,7 @@ func (l *line) exchange(req *http.Request, body []byte, what trouble) (*http.Res
 	if what == refused {
 		return nil, syscall.ECONNREFUSED
 	}
-	if t := httptrace.ContextClientTrace(req.Context()); t != nil && t.GotConn != nil {
-		t.GotConn(httptrace.GotConnInfo{})
-	}
+	bubble.Connected(req)
 	switch what {
 	case dropped:
 		return nil, io.EOF

@@ -111,6 +111,22 @@ type dataSource struct {
 	Length *int64  `json:"length"`
 }
 
+// makeBlobs makes the blobs of Blob/upload or Blob/set, which differ in how one
+// is made.
+func (c *call) makeBlobs(create map[string]json.RawMessage, one func(json.RawMessage) (object, *setError)) object {
+	r := newSetResult()
+	for _, key := range slices.Sorted(maps.Keys(create)) {
+		o, bad := one(create[key])
+		if bad != nil {
+			r.notCreated[key] = bad
+			continue
+		}
+		c.req.created[key] = o["id"].(string)
+		r.created[key] = o
+	}
+	return c.setAnswer(r, "", "")
+}
+
 // blobUpload is RFC 9404 §4.1.
 func (c *call) blobUpload() (any, error) {
 	var g struct {
@@ -120,17 +136,7 @@ func (c *call) blobUpload() (any, error) {
 	if err := c.read(&g); err != nil {
 		return nil, err
 	}
-	r := newSetResult()
-	for _, key := range slices.Sorted(maps.Keys(g.Create)) {
-		o, bad := c.uploadOne(g.Create[key])
-		if bad != nil {
-			r.notCreated[key] = bad
-			continue
-		}
-		c.req.created[key] = o["id"].(string)
-		r.created[key] = o
-	}
-	o := c.setAnswer(r, "", "")
+	o := c.makeBlobs(g.Create, c.uploadOne)
 	for k := range o {
 		if !slices.Contains([]string{"accountId", "created", "notCreated"}, k) {
 			delete(o, k)

@@ -1,10 +1,6 @@
 package jmaptest
 
-import (
-	"encoding/json"
-	"maps"
-	"slices"
-)
+import "encoding/json"
 
 // blobSet is Cyrus's method from before RFC 9404; its blobs are gone when the
 // request has been answered.
@@ -16,17 +12,7 @@ func (c *call) blobSet() (any, error) {
 	if c.req.blobs == nil {
 		c.req.blobs = map[string]*blob{}
 	}
-	r := newSetResult()
-	for _, key := range slices.Sorted(maps.Keys(g.Create)) {
-		o, bad := c.blobSetOne(g.Create[key])
-		if bad != nil {
-			r.notCreated[key] = bad
-			continue
-		}
-		c.req.created[key] = o["id"].(string)
-		r.created[key] = o
-	}
-	o := c.setAnswer(r, "", "")
+	o := c.makeBlobs(g.Create, c.blobSetOne)
 	delete(o, "newState")
 	o["oldState"] = nil
 	return o, nil
