@@ -11,29 +11,24 @@ import (
 type FullError struct {
 	Path string // the file that could not grow
 	Free int64  // bytes that are free there, -1 when unknown
-	Need int64  // bytes that it takes to go on, by estimate; 0 when unknown
+	Need int64  // bytes that it takes to go on, by estimate
 	Err  error
 }
 
 func (e *FullError) Error() string {
-	room := ""
+	free := ""
 	if e.Free >= 0 {
-		room = fmt.Sprintf(" (%s free", bytesText(e.Free))
-		if e.Need > 0 {
-			room += fmt.Sprintf(", about %s needed", bytesText(e.Need))
-		}
-		room += ")"
-	} else if e.Need > 0 {
-		room = fmt.Sprintf(" (about %s needed)", bytesText(e.Need))
+		free = bytesText(e.Free) + " free, "
 	}
-	return fmt.Sprintf("no space left to write %s%s: %v; what was stored before is whole: make room and run the same command again", e.Path, room, e.Err)
+	return fmt.Sprintf("no space left to write %s (%sabout %s needed): %v; what was stored before is whole: make room and run the same command again",
+		e.Path, free, bytesText(e.Need), e.Err)
 }
 
 // Unwrap is the system's error.
 func (e *FullError) Unwrap() error { return e.Err }
 
 func newFullError(path string, err error) *FullError {
-	return &FullError{Path: path, Free: freeBytes(filepath.Dir(path)), Err: err}
+	return &FullError{Path: path, Free: freeBytes(filepath.Dir(path)), Need: leastRoom, Err: err}
 }
 
 func bytesText(n int64) string {
@@ -47,6 +42,9 @@ func bytesText(n int64) string {
 }
 
 const (
+	// leastRoom is what any command needs to begin: the catalog's log and its
+	// index, a lock, the first frames of a pack.
+	leastRoom = 256 << 10
 	// rowBytes is about what an object and its blob take in the catalog, its log
 	// and indexes included.
 	rowBytes = 1 << 10
@@ -71,8 +69,8 @@ func (r *Run) need(more int64) int64 {
 // tellNeed adds to an error how much room is needed.
 func (r *Run) tellNeed(err error, more int64) error {
 	var full *FullError
-	if errors.As(err, &full) && full.Need == 0 {
-		full.Need = r.need(more)
+	if errors.As(err, &full) {
+		full.Need = max(full.Need, r.need(more))
 	}
 	return err
 }
@@ -80,9 +78,9 @@ func (r *Run) tellNeed(err error, more int64) error {
 // tellNeed adds to an error how much room the rest of the import needs.
 func (j *Journal) tellNeed(err error) error {
 	var full *FullError
-	if errors.As(err, &full) && full.Need == 0 {
+	if errors.As(err, &full) {
 		if items, _, e := j.PendingCount(0); e == nil {
-			full.Need = (items + 1) * 2 * entryBytes
+			full.Need = max(full.Need, (items+1)*2*entryBytes)
 		}
 	}
 	return err

@@ -163,3 +163,25 @@ func TestAnArchiveIsReadFromReadOnlyMedia(t *testing.T) {
 	}
 	must(t, a.Close())
 }
+
+// Not even the number in the lock's .pid file has room: the lock holds all the
+// same, and the first that can't be written says what is needed.
+func TestOnAFullDiskTheLockHoldsWithoutItsNumber(t *testing.T) {
+	disk := smallDisk(t, 1<<20)
+	a, err := Create(filepath.Join(disk, "archive"), Origin{Name: "full"})
+	must(t, err)
+	t.Cleanup(func() { _ = a.Close() })
+	must(t, begin(t, a).Close()) // the lock's own file is there
+	fillUp(t, disk, 0)
+	l, err := a.takeLock(writerLock)
+	must(t, err)
+	var locked *LockedError
+	if _, err := a.takeLock(writerLock); !errors.As(err, &locked) || locked.PID != 0 {
+		t.Errorf("taken twice: %v", err)
+	}
+	must(t, l.release())
+	var full *FullError
+	if _, err := a.Begin(); !errors.As(err, &full) || full.Need < leastRoom {
+		t.Errorf("a run: %v", err)
+	}
+}

@@ -37,7 +37,8 @@ func (a *Archive) takeLock(name string) (*lock, error) {
 	if !ok {
 		return nil, &LockedError{Path: a.dir, PID: readPID(l.pid)}
 	}
-	if err := writeSmall(l.pid, []byte(strconv.Itoa(os.Getpid())+"\n")); err != nil {
+	// Without room for the number the lock holds all the same.
+	if err := writeSmall(l.pid, []byte(strconv.Itoa(os.Getpid())+"\n")); err != nil && !isFull(err) {
 		return nil, errors.Join(writeError(l.pid, err), l.f.Unlock())
 	}
 	return l, nil
