@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/emersion/go-imap/v2/imapserver"
 
@@ -41,7 +42,12 @@ const (
 	lostThen    fate = "its answer lost and the run interrupted"
 	killedAt    fate = "the process killed at it"
 	killedAfter fate = "the process killed after it"
+	brokenLate  fate = "its connection broken and the server at it later"
+	killedLate  fate = "the process killed and the server at it later"
 )
+
+// later is when a server gets to a request that nobody waits for any more.
+func later() time.Duration { return 5 * settlePause / 2 }
 
 // wire is a process's way to a server where there is no network.
 type wire struct {
@@ -50,6 +56,8 @@ type wire struct {
 	fate   func(n int, methods string) fate // of the nth request, from 1; nil: none
 	cancel func()
 	crash  func(methods string, body []byte) bool // the connection is closed with no answer
+
+	late sync.WaitGroup // requests that the server has not got to
 
 	mu  sync.Mutex
 	n   int
@@ -96,6 +104,16 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	bubble.Connected(req)
+	if what == brokenLate || what == killedLate {
+		w.late.Go(func() {
+			time.Sleep(later())
+			bubble.Serve(w.s.Handler(), req, body)
+		})
+		if what == killedLate {
+			return nil, w.kill()
+		}
+		return nil, io.EOF
+	}
 	if w.crash != nil && w.crash(methods, body) {
 		return nil, io.EOF
 	}
@@ -131,6 +149,7 @@ func (w *wire) remains(t testing.TB, ar *archive.Archive, run func(context.Conte
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	t.Cleanup(w.late.Wait)
 	ended := make(chan struct{})
 	go func() { run(ctx); close(ended) }()
 	select {

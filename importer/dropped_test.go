@@ -130,7 +130,7 @@ func theRoute(t *testing.T, o Options, open func(*target) *jmapclient.Account) (
 // clean run at the end leaves each message there once, and nothing in the
 // administrator's account; and a later import knows all of them for its own.
 func TestEveryStepOfTheDetourCanBreak(t *testing.T) {
-	for _, what := range []fate{notSent, answerLost, interrupted, lostThen, killedAt, killedAfter} {
+	for _, what := range []fate{notSent, answerLost, interrupted, lostThen, killedAt, killedAfter, brokenLate, killedLate} {
 		t.Run(string(what), func(t *testing.T) {
 			bubble.Test(t, func(t *testing.T) {
 				first, last := theRoute(t, Options{}, (*target).asAdmin)
@@ -168,13 +168,13 @@ func breakTheDetour(t *testing.T, what fate, at int) {
 	})
 	where := fmt.Sprintf("request %d (%s)", at, asked)
 	switch what {
-	case notSent, answerLost: // it gets over that by itself
+	case notSent, answerLost, brokenLate: // it gets over that by itself
 		must(t, err)
 		same(t, "failures at "+where, res.Failures, []Failure(nil))
 		untouched(t)
 	case interrupted:
 		untouched(t)
-	case killedAt, killedAfter:
+	case killedAt, killedAfter, killedLate:
 		if !died {
 			t.Errorf("it was not killed at %s", where)
 		}
@@ -182,6 +182,7 @@ func breakTheDetour(t *testing.T, what fate, at int) {
 	s.over = newWire(s.Server)
 	res, err = Import(context.Background(), ar, s.asAdmin(), Options{})
 	must(t, err)
+	w.late.Wait()
 	same(t, "failures after "+where, res.Failures, []Failure(nil))
 	same(t, "messages after "+where, s.holds(), wants(ls, inboxAndProjects))
 	untouched(t)

@@ -189,7 +189,10 @@ func (r *run) restoreType(ctx context.Context, t account.Type, step func(context
 		return err
 	}
 	err = step(ctx)
-	if jmapclient.KindOf(err) == jmapclient.Unknown { // what was done is found by looking
+	if jmapclient.KindOf(err) == jmapclient.Unknown { // what was done is found by looking, when the server is through
+		if err := pause(ctx, 3*settlePause); err != nil {
+			return err
+		}
 		r.startAgain(t)
 		err = step(ctx)
 	}

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -35,6 +36,9 @@ func (r *run) relink(ctx context.Context) (map[string]archive.Entry, error) {
 	if err := r.claim(ctx, nil, lost); err != nil {
 		return nil, err
 	}
+	if err := r.awaitInFlight(ctx, lost); err != nil {
+		return nil, err
+	}
 	for id, e := range lost { // one message that stands for several is not listed twice
 		if _, err := r.ar.Object(r.at, account.Email, id); err != nil {
 			delete(lost, id) // gone from the source as well
@@ -43,6 +47,46 @@ func (r *run) relink(ctx context.Context) (map[string]archive.Entry, error) {
 		}
 	}
 	return lost, nil
+}
+
+// awaitInFlight waits for what an import had sent when it was killed and is not
+// listed: the server may still be storing it, and would store it twice if it
+// were sent again.
+func (r *run) awaitInFlight(ctx context.Context, lost map[string]archive.Entry) error {
+	ids, err := r.inFlight()
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	r.note("an earlier import ended before the server had answered for %s; looking whether it is still storing them", counted(int64(len(ids)), "message", "messages"))
+	return r.untilQuiet(ctx, func() (bool, error) {
+		if err := r.claim(ctx, ids, lost); err != nil {
+			return false, err
+		}
+		left, err := r.inFlight()
+		return len(left) > 0, err
+	})
+}
+
+// inFlight are the source ids of messages whose request was sent and of which
+// nothing more is known. An entry whose message is gone from the source has
+// nothing left to be known.
+func (r *run) inFlight() (ids []string, err error) {
+	var gone []string
+	for e, err := range r.j.Entries(account.Email.Name, archive.InFlight) {
+		if err != nil {
+			return nil, fmt.Errorf("read the journal: %w", err)
+		}
+		switch _, err := r.ar.Object(r.at, account.Email, e.SourceID); {
+		case errors.Is(err, archive.ErrNotFound):
+			gone = append(gone, e.SourceID)
+		default: // one that is damaged is no less in flight
+			ids = append(ids, e.SourceID)
+		}
+	}
+	if len(gone) > 0 {
+		err = r.j.Delete(account.Email.Name, gone...)
+	}
+	return ids, err
 }
 
 // claim pairs source messages without a done entry with listed messages that
@@ -125,9 +169,39 @@ func (r *run) claimed(ctx context.Context, matches []match, lost map[string]arch
 // was about; it doubles.
 var settlePause = time.Second
 
+// mostLooks bounds how often is looked again, on a target that others change all
+// the time: half a minute in all.
+const mostLooks = 5
+
+// untilQuiet has look see what arrived until that leaves nothing open or the
+// target rests: a server may be at work on a request long after the connection,
+// or the process, that sent it is gone. It rests when nothing has changed between two
+// looks at least two settlePauses apart.
+func (r *run) untilQuiet(ctx context.Context, look func() (open bool, err error)) error {
+	state := ""
+	for n := 0; ; n++ {
+		if err := r.refresh(ctx, false); err != nil {
+			return err
+		}
+		open, err := look()
+		if err != nil || !open {
+			return err
+		}
+		was := state
+		if _, err := r.j.Note(listingNote, &state); err != nil {
+			return err
+		}
+		if n >= mostLooks || (n >= 2 && state == was) {
+			return nil
+		}
+		if err := pause(ctx, settlePause<<n); err != nil {
+			return err
+		}
+	}
+}
+
 // reconcile finds out what became of items whose answer was lost or does not
-// fit, and yields those that did not arrive. It looks again as long as the
-// target still changes: the server may be at work on the request.
+// fit, and yields those that did not arrive.
 //
 // No import is out meanwhile: what one has stored, before the journal knows,
 // would be taken for one of the items if it has the same bytes. For the same
@@ -138,36 +212,27 @@ func (r *run) reconcile(ctx context.Context, items []*item) (missing []*item, er
 	}
 	defer r.locks.out.Release(allOut)
 	ids := r.unsure.with(items)
-	state := ""
-	for look := 0; ; look++ {
-		if err := r.refresh(ctx, false); err != nil {
-			return nil, err
-		}
+	err = r.untilQuiet(ctx, func() (bool, error) {
 		if err := r.claim(ctx, ids, nil); err != nil {
-			return nil, err
+			return false, err
 		}
 		missing = missing[:0]
 		for _, it := range items {
 			e, ok, err := r.j.Get(account.Email.Name, it.id)
 			if err != nil {
-				return nil, err
+				return false, err
 			}
 			if !ok || e.State != archive.Done || e.Blob != it.blob {
 				missing = append(missing, it)
 			}
 		}
-		was := state
-		if _, err := r.j.Note(listingNote, &state); err != nil {
-			return nil, err
-		}
-		if len(missing) == 0 || look >= 3 || (look > 0 && state == was) {
-			r.unsure.drop(items)
-			return missing, nil
-		}
-		if err := pause(ctx, settlePause<<look); err != nil {
-			return nil, err
-		}
+		return len(missing) > 0, nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	r.unsure.drop(items)
+	return missing, nil
 }
 
 // unsure are source ids of messages whose answer is missing or does not fit.

@@ -151,6 +151,17 @@ func (s *scratch) wipe(ctx context.Context) error {
 // remove is one try of wipe. It says why the mailbox is still there, "" when it
 // is not.
 func (s *scratch) remove(ctx context.Context) (why string, err error) {
+	if s.box == "" { // it was asked for, and no answer came: the server may still be at it
+		id, _, err := findScratchBox(ctx, s.acc, s.name)
+		if err != nil {
+			return "", err
+		}
+		if id == "" {
+			if err := pause(ctx, 3*settlePause); err != nil {
+				return "", err
+			}
+		}
+	}
 	return removeScratchBox(ctx, s.acc, s.name, true)
 }
 

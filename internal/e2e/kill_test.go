@@ -45,7 +45,6 @@ func killed(t *testing.T, r *rand.Rand, p *proxy, s *strike, args ...string) boo
 	run = start(t, args...)
 	close(started)
 	res := run.wait(t)
-	p.idle()
 	if p.hit(s) {
 		if res.code != -1 {
 			t.Fatalf("exit %d, though its connection was cut and it was killed\n%s", res.code, res.output())

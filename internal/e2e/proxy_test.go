@@ -19,9 +19,6 @@ import (
 // kill the asker at a chosen request, or die itself. It is the server, under
 // another URL.
 type proxy struct {
-	front *httptest.Server
-	under int        // requests under way
-	rest  *sync.Cond // on mu: none is under way
 	server
 	url     string
 	forward http.Handler
@@ -84,7 +81,6 @@ func newProxy(t *testing.T, s server) *proxy {
 		t.Fatal(err)
 	}
 	p := &proxy{server: s}
-	p.rest = sync.NewCond(&p.mu)
 	p.reset()
 	p.forward = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -95,7 +91,7 @@ func newProxy(t *testing.T, s server) *proxy {
 	}
 	h := httptest.NewServer(p)
 	t.Cleanup(h.Close)
-	p.front, p.url = h, h.URL
+	p.url = h.URL
 	return p
 }
 
@@ -152,28 +148,7 @@ func (p *proxy) fetches() [][]string {
 	return slices.Clone(p.asked)
 }
 
-// idle waits until the server is through with every request of a process that
-// was killed: it finishes what it has begun.
-func (p *proxy) idle() {
-	p.front.CloseClientConnections() // what came no further than here is gone
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for p.under > 0 {
-		p.rest.Wait()
-	}
-}
-
-func (p *proxy) enter(n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.under += n; p.under == 0 {
-		p.rest.Broadcast()
-	}
-}
-
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.enter(1)
-	defer p.enter(-1)
 	r = r.WithContext(context.WithoutCancel(r.Context()))
 	strike, dark := p.note(r)
 	switch {
