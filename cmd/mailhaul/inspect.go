@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -21,18 +22,35 @@ import (
 
 func (a *app) inspectCommand() *cobra.Command {
 	var at string
+	var l look
 	cmd := &cobra.Command{
-		Use:   "inspect ARCHIVE [ls [MAILBOX] | cat ID]",
+		Use:   "inspect ARCHIVE [WHAT …]",
 		Short: "Look into an archive",
-		Long: `Look into an archive: its folders; with ls the messages of one folder, or of all;
-with cat a message as it was received, by its id.
+		Long: `Look into an archive. WHAT is one of
+
+  tree                the folders with what is in them (without WHAT, too)
+  ls [MAILBOX]        the messages of a folder, or of all
+  show ID             a message as a person reads it; or whatever has that id
+  cat ID              a message as it was received, byte for byte
+  save ID [DIR]       write a message's attachments into DIR, or here
+  search WORD…        the messages that hold all the words
+  stats               what takes the room, by folder, year, sender and size
+  failures            what could not be exported, or imported, and why
+
+ls --type Identity and the like lists what is no mail.
+
+A search knows "two words" side by side, word* for what begins so, -word for what
+must not be there, and subject:word, from:word, body:word, file:word. The first
+search reads every message, which may take a while; what later exports bring is
+added. The words lie in the archive's search.db, which may be deleted.
 
 Flags in the listing: S seen, R answered, F flagged, D draft, P forwarded.`,
-		Args: takes(1, 3, "ARCHIVE and perhaps `ls MAILBOX` or `cat ID`"),
+		Args: takes(1, -1, "ARCHIVE and perhaps what to look at"),
 	}
 	cmd.Flags().StringVar(&at, "at", "", "look at an older `snapshot`: its number or a date")
+	cmd.Flags().StringVar(&l.typ, "type", "", "list objects of this `type` instead of messages, with ls")
 	cmd.RunE = a.does(func(ctx context.Context, cmd *cobra.Command, args []string) (*report, error) {
-		look, err := a.lookFor(cmd, args[1:])
+		way, err := l.way(cmd, args[1:])
 		if err != nil {
 			return nil, err
 		}
@@ -41,33 +59,75 @@ Flags in the listing: S seen, R answered, F flagged, D draft, P forwarded.`,
 			return nil, err
 		}
 		defer ar.Close()
-		n, err := a.lookAt(cmd, ar, at)
-		if err != nil {
+		l.app, l.ar, l.cmd = a, ar, cmd
+		if l.at, err = a.lookAt(cmd, ar, at); err != nil {
 			return nil, err
 		}
-		return look(ctx, ar, n)
+		return way(&l, ctx)
 	})
 	return cmd
 }
 
-// lookFor is what the arguments after ARCHIVE ask for.
-func (a *app) lookFor(cmd *cobra.Command, args []string) (func(context.Context, *opened, int) (*report, error), error) {
-	switch {
-	case len(args) == 0:
-		return overview, nil
-	case args[0] == "ls":
-		mailbox := strings.Join(args[1:], "")
-		return func(ctx context.Context, ar *opened, at int) (*report, error) {
-			return nil, a.list(ctx, cmd, ar, at, mailbox)
-		}, nil
-	case args[0] == "cat" && len(args) == 2 && a.flags.json:
-		return nil, usage(cmd, errors.New("cat writes the message itself: leave out --json"))
-	case args[0] == "cat" && len(args) == 2:
-		return func(_ context.Context, ar *opened, at int) (*report, error) {
-			return nil, a.cat(ar, at, args[1])
-		}, nil
+// look is one look into an archive.
+type look struct {
+	app  *app
+	cmd  *cobra.Command
+	ar   *opened
+	at   int      // the snapshot
+	args []string // behind the word that says what to look at
+	typ  string   // of --type
+}
+
+// looks are the words behind ARCHIVE.
+var looks = map[string]struct {
+	least, most int // arguments, -1 for any number
+	names       string
+	raw         bool // it writes something else than a report: no --json
+	do          func(*look, context.Context) (*report, error)
+}{
+	"tree":     {0, 0, "nothing", false, (*look).overview},
+	"ls":       {0, 1, "a mailbox, or nothing", false, (*look).list},
+	"show":     {1, 1, "an id", false, (*look).show},
+	"cat":      {1, 1, "a message's id", true, (*look).cat},
+	"save":     {1, 2, "a message's id and perhaps a directory", false, (*look).save},
+	"search":   {1, -1, "words", false, (*look).search},
+	"stats":    {0, 0, "nothing", false, (*look).stats},
+	"failures": {0, 0, "nothing", false, (*look).failures},
+}
+
+// way is what the arguments after ARCHIVE ask for.
+func (l *look) way(cmd *cobra.Command, args []string) (func(*look, context.Context) (*report, error), error) {
+	if len(args) == 0 {
+		args = []string{"tree"}
 	}
-	return nil, usage(cmd, errors.New("after ARCHIVE comes `ls`, `ls MAILBOX` or `cat ID`"))
+	way, ok := looks[args[0]]
+	l.args = args[1:]
+	switch {
+	case !ok:
+		return nil, usage(cmd, fmt.Errorf("after ARCHIVE comes %s, not %q", strings.Join(slices.Sorted(maps.Keys(looks)), ", "), args[0]))
+	case len(l.args) < way.least || way.most >= 0 && len(l.args) > way.most:
+		return nil, usage(cmd, fmt.Errorf("after %s comes %s", args[0], way.names))
+	}
+	if json, err := cmd.Flags().GetBool("json"); err == nil && json && way.raw {
+		return nil, usage(cmd, fmt.Errorf("%s writes the message itself: leave out --json", args[0]))
+	}
+	if l.typ != "" {
+		if args[0] != "ls" || len(l.args) > 0 {
+			return nil, usage(cmd, errors.New("--type goes with ls alone"))
+		}
+		if _, ok := account.TypeByName(l.typ); !ok {
+			return nil, usage(cmd, fmt.Errorf("there is no type %q: there are %s", l.typ, strings.Join(typeNames(), ", ")))
+		}
+	}
+	return way.do, nil
+}
+
+func typeNames() []string {
+	var names []string
+	for _, t := range account.Types {
+		names = append(names, t.Name)
+	}
+	return names
 }
 
 // lookAt is the snapshot to look at: of an archive that has no finished one,
@@ -94,7 +154,8 @@ type inspected struct {
 	Others   []string         `json:"others"` // what there is besides mail, in words
 }
 
-func overview(_ context.Context, ar *opened, at int) (*report, error) {
+func (l *look) overview(context.Context) (*report, error) {
+	ar, at := l.ar, l.at
 	in := &inspected{Archive: ar.path, Manifest: ar.Manifest()}
 	var err error
 	if in.Folders, err = folders(ar.Archive, at); err != nil {
@@ -106,7 +167,10 @@ func overview(_ context.Context, ar *opened, at int) (*report, error) {
 	if in.Messages, in.Bytes, err = ar.Count(at, account.Email); err != nil {
 		return nil, err
 	}
-	for _, t := range []account.Type{account.Identity, account.SieveScript, account.VacationResponse} {
+	for _, t := range account.Types {
+		if t.Name == account.Mailbox.Name || t.Name == account.Email.Name {
+			continue
+		}
 		for r, err := range ar.Objects(at, t) {
 			if err != nil {
 				return nil, err
@@ -126,11 +190,13 @@ func otherInWords(t account.Type, o account.Object) string {
 			return fmt.Sprintf("Sieve script %q, active", o.Text("name"))
 		}
 		return fmt.Sprintf("Sieve script %q", o.Text("name"))
+	case account.VacationResponse.Name:
+		if o.Bool("isEnabled") {
+			return "Vacation response, on: " + o.Text("subject")
+		}
+		return "Vacation response, off"
 	}
-	if o.Bool("isEnabled") {
-		return "Vacation response, on: " + o.Text("subject")
-	}
-	return "Vacation response, off"
+	return strings.TrimSpace(t.Name + " " + cmp.Or(o.Text("name"), o.Text("title")))
 }
 
 func (in *inspected) text(w io.Writer) {
@@ -148,41 +214,71 @@ func (in *inspected) text(w io.Writer) {
 	}
 }
 
-// list writes the messages of a mailbox, of all if it is "", as they are read.
-func (a *app) list(ctx context.Context, cmd *cobra.Command, ar *opened, at int, mailbox string) error {
+// list writes the messages of a mailbox, or all, as they are read.
+func (l *look) list(ctx context.Context) (*report, error) {
+	if l.typ != "" {
+		return nil, l.listOthers(ctx)
+	}
 	id := ""
-	if mailbox != "" {
-		tree, err := folders(ar.Archive, at)
+	if len(l.args) > 0 {
+		tree, err := folders(l.ar.Archive, l.at)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		f := findFolder(tree, mailbox)
+		f := findFolder(tree, l.args[0])
 		if f == nil {
-			return usage(cmd, fmt.Errorf("there is no mailbox %q in %s; `mailhaul inspect %s` shows what there is", mailbox, ar.path, shellWord(ar.path)))
+			return nil, usage(l.cmd, fmt.Errorf("there is no mailbox %q in %s; `mailhaul inspect %s` shows what there is", l.args[0], l.ar.path, shellWord(l.ar.path)))
 		}
 		id = f.ID
 	}
-	out := bufio.NewWriter(a.stdout)
-	for r, err := range ar.Objects(at, account.Email) {
+	out := bufio.NewWriter(l.app.stdout)
+	for r, err := range l.ar.Objects(l.at, account.Email) {
 		if err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
-			return errors.Join(err, out.Flush())
+			return nil, errors.Join(err, out.Flush())
 		}
-		if id != "" && !inSet(r.Object, "mailboxIds", id) {
-			continue
+		if id == "" || inSet(r.Object, "mailboxIds", id) {
+			l.line(out, r.Object)
 		}
-		if a.flags.json {
-			line := account.Object{}
-			line.Put("event", "message")
-			line.Put("message", r.Object)
-			fmt.Fprintf(out, "%s\n", line.Encode())
-			continue
-		}
-		fmt.Fprintln(out, listLine(r.Object))
 	}
-	return out.Flush()
+	return nil, out.Flush()
+}
+
+// line writes a message's line of a listing.
+func (l *look) line(out io.Writer, o account.Object) {
+	if !l.app.flags.json {
+		fmt.Fprintln(out, listLine(o))
+		return
+	}
+	line := account.Object{}
+	line.Put("event", "message")
+	line.Put("message", o)
+	fmt.Fprintf(out, "%s\n", line.Encode())
+}
+
+// listOthers writes the objects of a type that is no mail.
+func (l *look) listOthers(ctx context.Context) error {
+	t, _ := account.TypeByName(l.typ)
+	for r, err := range l.ar.Objects(l.at, t) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		if !l.app.flags.json {
+			fmt.Fprintf(l.app.stdout, "%s  %s\n", oneLine(r.Object.ID()), oneLine(otherInWords(t, r.Object)))
+			continue
+		}
+		line := account.Object{}
+		line.Put("event", "object")
+		line.Put("type", t.Name)
+		line.Put("object", r.Object)
+		fmt.Fprintf(l.app.stdout, "%s\n", line.Encode())
+	}
+	return nil
 }
 
 func inSet(o account.Object, prop, key string) bool { return slices.Contains(o.Set(prop), key) }
@@ -217,22 +313,28 @@ func sender(o account.Object) string {
 	return cmp.Or(from[0].Name, from[0].Email)
 }
 
-// cat writes a message, byte for byte.
-func (a *app) cat(ar *opened, at int, id string) error {
-	r, err := ar.Object(at, account.Email, id)
+// message is a message by its id, which must have its content.
+func (l *look) message(id string) (archive.Record, error) {
+	r, err := l.ar.Object(l.at, account.Email, id)
 	if errors.Is(err, archive.ErrNotFound) {
-		return fmt.Errorf("there is no message with the id %q in %s; `mailhaul inspect %s ls` lists them", id, ar.path, shellWord(ar.path))
+		return r, fmt.Errorf("there is no message with the id %q in %s; `mailhaul inspect %s ls` lists them", id, l.ar.path, shellWord(l.ar.path))
 	}
+	if err == nil && r.Blob == "" {
+		err = fmt.Errorf("the archive has no content for %s: the export could not take it", account.Describe(r.Object))
+	}
+	return r, err
+}
+
+// cat writes a message, byte for byte.
+func (l *look) cat(context.Context) (*report, error) {
+	r, err := l.message(l.args[0])
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if r.Blob == "" {
-		return fmt.Errorf("the archive has no content for %s: the export could not take it", account.Describe(r.Object))
-	}
-	blob, _, err := ar.OpenBlob(r.Blob)
+	blob, _, err := l.ar.OpenBlob(r.Blob)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = io.Copy(a.stdout, blob)
-	return errors.Join(err, blob.Close())
+	_, err = io.Copy(l.app.stdout, blob)
+	return nil, errors.Join(err, blob.Close())
 }
