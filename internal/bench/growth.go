@@ -12,11 +12,11 @@ import (
 // accounts, and memory bounded: export, an export of nothing new, import, and
 // an import of nothing new, on jmaptest or one of its profiles. With only, no
 // more than the first two.
-func growth(ctx context.Context, server string, counts []int, only string) error {
+func growth(ctx context.Context, server string, c class, counts []int, only string) error {
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "messages\t\ts\tmessages/s\trequests\tMB resident at most\t\n")
 	for _, n := range counts {
-		if err := grown(ctx, t, server, n, only); err != nil {
+		if err := grown(ctx, t, server, c, n, only); err != nil {
 			return fmt.Errorf("%d messages: %w", n, err)
 		}
 		if err := t.Flush(); err != nil {
@@ -26,7 +26,7 @@ func growth(ctx context.Context, server string, counts []int, only string) error
 	return nil
 }
 
-func grown(ctx context.Context, t *tabwriter.Writer, server string, n int, only string) error {
+func grown(ctx context.Context, t *tabwriter.Writer, server string, c class, n int, only string) error {
 	dir, err := os.MkdirTemp("", "mailhaul-bench")
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func grown(ctx context.Context, t *tabwriter.Writer, server string, n int, only 
 		return err
 	}
 	defer m.Close()
-	if err := m.Fill(classes[0], n); err != nil {
+	if err := m.Fill(c, n); err != nil {
 		return err
 	}
 	target := "target" + domain
@@ -67,6 +67,14 @@ func grown(ctx context.Context, t *tabwriter.Writer, server string, n int, only 
 		fmt.Fprintf(t, "%d\t%s\t%.1f\t%.0f\t%d\t%d\t\n", n, step.name, f.took.Seconds(), float64(n)/f.took.Seconds(), f.requests, f.peak>>20)
 	}
 	return nil
+}
+
+// growingWith is the class of sizes for the same: small, unless one was asked for.
+func growingWith(sizes string) (class, error) {
+	if sizes == defaultSizes {
+		return classes[0], nil
+	}
+	return classNamed(sizes)
 }
 
 // growingOn is the server that an account grows on, of those that were asked for.

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
+	"time"
 
 	"mailhaul/internal/mailgen"
 )
@@ -27,6 +30,28 @@ var classes = []class{
 	{"small", 1, func(n int) iter.Seq[mailgen.Message] { return mailgen.Sized(seed, n, 8<<10) }},
 	{"mixed", 0.25, mixed},
 	{"large", 0.008, func(n int) iter.Seq[mailgen.Message] { return bounded(mailgen.Sized(seed, 2*n, 4<<20), n) }},
+	{"metadata", 1, func(n int) iter.Seq[mailgen.Message] { return equal(n, 0) }},
+	{"huge", 0.004, func(n int) iter.Seq[mailgen.Message] { return equal(n, largest) }},
+}
+
+// equal are messages of the same size: a header, and a body up to size octets.
+func equal(n, size int) iter.Seq[mailgen.Message] {
+	return func(yield func(mailgen.Message) bool) {
+		random := rand.NewChaCha8([32]byte{seed})
+		line := make([]byte, 54)
+		for i := range n {
+			raw := fmt.Appendf(nil, "Message-ID: <%d.%d@example.org>\r\nFrom: sender@example.org\r\nSubject: number %d\r\n\r\n", i, size, i)
+			raw = slices.Grow(raw, max(0, size-len(raw)))
+			for len(raw)+74 <= size {
+				_, _ = random.Read(line) // it never fails
+				raw = append(base64.StdEncoding.AppendEncode(raw, line), "\r\n"...)
+			}
+			received := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * time.Minute)
+			if !yield(mailgen.Message{Mailboxes: []string{mailgen.Inbox}, ReceivedAt: received, Raw: raw}) {
+				return
+			}
+		}
+	}
 }
 
 func classNamed(name string) (class, error) {
@@ -35,7 +60,7 @@ func classNamed(name string) (class, error) {
 			return c, nil
 		}
 	}
-	return class{}, fmt.Errorf("there is no class of sizes %q: small, mixed, large", name)
+	return class{}, fmt.Errorf("there is no class of sizes %q: small, mixed, large, metadata, huge", name)
 }
 
 // mixed is mail as it lies in accounts: log-normal around 25 KB, and a tail of

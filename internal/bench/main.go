@@ -32,14 +32,14 @@ func main() {
 func bench() error {
 	servers := flag.String("servers", defaultServers, "cyrus, jmaptest, or profiles of jmaptest (stalwart-0.7, …), by commas")
 	rtts := flag.String("rtt", defaultRTTs, "round-trip times in ms, by commas")
-	sizes := flag.String("sizes", defaultSizes, "classes of sizes, by commas: small (median 8 KB), mixed (median 25 KB, tail to 25 MB), large (median 4 MB)")
+	sizes := flag.String("sizes", defaultSizes, "classes of sizes, by commas: small (median 8 KB), mixed (median 25 KB, tail to 25 MB), large (median 4 MB), metadata (no body), huge (25 MB each)")
 	messages := flag.Int("messages", defaultMessages, "small messages (of mixed ones a quarter, of large ones 1 in 125); 0: 2000 on cyrus, 8000 elsewhere")
 	rounds := flag.Int("rounds", 2, "how often each line is measured")
 	limit := flag.Float64("limit", 6, "how long a bare loop is measured, in seconds")
 	trial := flag.Float64("trial", 0.7, "how long a bare loop is tried at each number of connections, in seconds")
 	only := flag.String("only", "", "export or import: measure only that half")
 	profiles := flag.String("profiles", "", "a directory for profiles of mailhaul's processes")
-	growing := flag.String("growth", "", "measure accounts of so many small messages, by commas, on jmaptest (or the one profile that -servers names), instead of the scenarios")
+	growing := flag.String("growth", "", "measure accounts of so many messages, by commas, small ones or of the one class that -sizes names, on jmaptest or the one profile that -servers names, instead of the scenarios")
 	serving := flag.String("serve", "", "be a server (the benchmark starts itself this way)")
 	hauling := flag.String("haul", "", "be mailhaul (the benchmark starts itself this way)")
 	flag.Parse()
@@ -56,7 +56,11 @@ func bench() error {
 		if err != nil {
 			return err
 		}
-		return growth(ctx, growingOn(*servers), counts, *only)
+		c, err := growingWith(*sizes)
+		if err != nil {
+			return err
+		}
+		return growth(ctx, growingOn(*servers), c, counts, *only)
 	}
 	distances, err := numbers(*rtts)
 	if err != nil {
