@@ -54,6 +54,7 @@ func (a *app) root() *cobra.Command {
 		group("import", "Restore archives into accounts on a server", a.importCommand()),
 		a.verifyCommand(),
 		a.statusCommand(),
+		a.snapshotsCommand(),
 		a.inspectCommand(),
 		group("archive", "Look after an archive", a.reindexCommand()),
 		a.demoCommand(),

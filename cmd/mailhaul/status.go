@@ -123,20 +123,7 @@ func (s *status) text(w io.Writer) {
 	}
 	fmt.Fprintf(w, "  %s, made %s\n", describeOrigin(s.Manifest.Account), date(s.Manifest.Created))
 	if len(s.Snapshots) > 0 {
-		t := newTable(">snapshot", "finished", ">mailboxes", ">messages", ">size", ">other", ">changed", ">failed")
-		for _, r := range s.Snapshots {
-			var other, changed int64
-			for name, typ := range r.Types {
-				changed += typ.Changed + typ.Gone
-				if name != account.Mailbox.Name && name != account.Email.Name {
-					other += typ.Objects
-				}
-			}
-			_, failed := failedOf(&r)
-			mail := r.Types[account.Email.Name]
-			t.add(r.Snapshot, date(r.Finished), r.Types[account.Mailbox.Name].Objects, mail.Objects, size(mail.Bytes), other, changed, failed)
-		}
-		t.write(w)
+		writeSnapshots(w, s.Snapshots)
 		last := s.Snapshots[len(s.Snapshots)-1]
 		failed, n := failedOf(&last)
 		listed(w, fmt.Sprintf("  snapshot %d could not take:", last.Snapshot), failed, n, shownItems, "all of them: --json")
