@@ -2,6 +2,7 @@ package jmaptest_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,3 +33,43 @@ func BenchmarkPage(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkArrival is 100 messages of 8 KB that arrive: as uploads of their own and one
+// Email/import, and with Blob/upload in the import's request.
+func BenchmarkArrival(b *testing.B) {
+	const batch = 100
+	for _, together := range []bool{false, true} {
+		b.Run(map[bool]string{false: "uploads", true: "together"}[together], func(b *testing.B) {
+			s := jmaptest.New(jmaptest.Options{})
+			defer s.Close()
+			account := s.AddUser(jmaptest.User{Login: "alice", Password: "secret"})
+			c := &client{&testing.T{}, s, "alice", "secret", account, usingAll}
+			in := m{c.mailbox("Inbox"): true}
+			for n := 0; b.Loop(); n++ {
+				blobs, emails := m{}, m{}
+				for i := range batch {
+					raw := message(fmt.Sprint(n, " ", i), fmt.Sprintf("Message-ID: <%d.%d@x>", n, i)) + body
+					key := fmt.Sprint("b", i)
+					blobID := "#" + key
+					if together {
+						blobs[key] = m{"data": []m{{"data:asBase64": []byte(raw)}}}
+					} else {
+						blobID = c.upload(raw)
+					}
+					emails[fmt.Sprint("e", i)] = m{"blobId": blobID, "mailboxIds": in}
+				}
+				calls := [][2]any{{"Blob/upload", m{"accountId": account, "create": blobs}}, {"Email/import", m{"accountId": account, "emails": emails}}}
+				if !together {
+					calls = calls[1:]
+				}
+				r := c.request(calls...)
+				if made, _ := r[len(r)-1].get("created").(m); len(made) != batch {
+					b.Fatalf("%d messages arrived", len(made))
+				}
+			}
+			b.ReportMetric(float64(b.N*batch)/b.Elapsed().Seconds(), "messages/s")
+		})
+	}
+}
+
+var body = strings.Repeat("Some words that stand for the text of a message, to and fro.\r\n", 128)

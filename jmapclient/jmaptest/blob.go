@@ -1,6 +1,7 @@
 package jmaptest
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
@@ -103,20 +104,16 @@ func blobObject(id string, data []byte, offset int64, length *int64, want func(s
 	return o
 }
 
-type dataSource struct {
-	Text   *string `json:"data:asText"`
-	Base64 *string `json:"data:asBase64"`
-	BlobID *string `json:"blobId"`
-	Offset int64   `json:"offset"`
-	Length *int64  `json:"length"`
-}
-
 // makeBlobs makes the blobs of Blob/upload or Blob/set, which differ in how one
 // is made.
-func (c *call) makeBlobs(create map[string]json.RawMessage, one func(json.RawMessage) (object, *setError)) object {
+func (c *call) makeBlobs(create json.RawMessage, one func(json.RawMessage) (object, *setError)) (object, error) {
+	items, ok := members(create)
+	if !ok && given(create) {
+		return nil, failed("invalidArguments", "create is no object.")
+	}
 	r := newSetResult()
-	for _, key := range slices.Sorted(maps.Keys(create)) {
-		o, bad := one(create[key])
+	for _, key := range slices.Sorted(maps.Keys(items)) {
+		o, bad := one(items[key])
 		if bad != nil {
 			r.notCreated[key] = bad
 			continue
@@ -124,19 +121,19 @@ func (c *call) makeBlobs(create map[string]json.RawMessage, one func(json.RawMes
 		c.req.created[key] = o["id"].(string)
 		r.created[key] = o
 	}
-	return c.setAnswer(r, "", "")
+	return c.setAnswer(r, "", ""), nil
 }
 
 // blobUpload is RFC 9404 §4.1.
 func (c *call) blobUpload() (any, error) {
-	var g struct {
-		AccountID string                     `json:"accountId"`
-		Create    map[string]json.RawMessage `json:"create"`
-	}
-	if err := c.read(&g); err != nil {
+	f, err := c.arguments("accountId", "create")
+	if err != nil {
 		return nil, err
 	}
-	o := c.makeBlobs(g.Create, c.uploadOne)
+	o, err := c.makeBlobs(f["create"], c.uploadOne)
+	if err != nil {
+		return nil, err
+	}
 	for k := range o {
 		if !slices.Contains([]string{"accountId", "created", "notCreated"}, k) {
 			delete(o, k)
@@ -146,62 +143,103 @@ func (c *call) blobUpload() (any, error) {
 }
 
 func (c *call) uploadOne(raw json.RawMessage) (object, *setError) {
-	var item struct {
-		Data []dataSource `json:"data"`
-		Type *string      `json:"type"`
+	f, _ := members(raw)
+	sources, ok := elements(f["data"])
+	typ, isText := text(f["type"])
+	switch {
+	case !ok:
+		return nil, invalid("It is no list of data sources.", "data")
+	case !isText && given(f["type"]):
+		return nil, invalid("It is no text.", "type")
+	case !isText:
+		typ = "application/octet-stream"
 	}
-	if err := strictDecode(raw, &item); err != nil {
-		return nil, invalid(err.Error(), "data")
+	for name := range f {
+		if name != "data" && name != "type" {
+			return nil, invalid("There is no property "+name+".", name)
+		}
 	}
-	var b strings.Builder
-	for _, d := range item.Data {
+	var data []byte
+	for i, source := range sources {
+		d, _ := members(source)
 		part, bad := c.sourceBytes(d)
 		if bad != nil {
 			return nil, bad
 		}
-		b.Write(part)
+		if i == 0 {
+			data = slices.Clip(part) // which may be another blob's
+			continue
+		}
+		data = append(data, part...)
 	}
-	if b.Len() > maxSizeBlobSet {
+	if len(data) > maxSizeBlobSet {
 		return nil, refused("tooLarge", "It is larger than maxSizeBlobSet.")
 	}
-	data := []byte(b.String())
 	if !c.s.exempt(c.caller) && c.a.uploadRefused(int64(len(data))) {
 		return nil, refused("overQuota", c.s.uploadQuotaText())
-	}
-	typ := "application/octet-stream"
-	if item.Type != nil {
-		typ = *item.Type
 	}
 	stored := c.s.keep(data)
 	c.a.addUpload(stored, typ)
 	return object{"id": c.s.uploadBlobID(stored.hash), "type": typ, "size": len(data)}, nil
 }
 
-func (c *call) sourceBytes(d dataSource) ([]byte, *setError) {
-	switch {
-	case d.Text != nil:
-		return []byte(*d.Text), nil
-	case d.Base64 != nil:
-		data, err := base64.StdEncoding.DecodeString(*d.Base64)
-		if err != nil {
-			return nil, invalid("It is no base64.", "data")
+var sourceMembers = []string{"data:asText", "data:asBase64", "blobId", "offset", "length"}
+
+// given says whether a member is there and not null.
+func given(raw json.RawMessage) bool { return len(raw) > 0 && raw[0] != 'n' }
+
+// sourceBytes is what a data source stands for (RFC 9404 §4.1); it may have more members.
+func (c *call) sourceBytes(d fields, more ...string) ([]byte, *setError) {
+	for name := range d {
+		if !slices.Contains(sourceMembers, name) && !slices.Contains(more, name) {
+			return nil, invalid("There is no property "+name+".", name)
 		}
-		return data, nil
-	case d.BlobID != nil:
-		b := c.a.blobByID(c.resolveID(*d.BlobID))
-		if b == nil {
-			return nil, refused("blobNotFound", *d.BlobID)
-		}
-		part := b.data[min(max(d.Offset, 0), int64(len(b.data))):]
-		if d.Length != nil {
-			if *d.Length < 0 || *d.Length > int64(len(part)) {
-				return nil, invalid("The range is not in the blob.", "data")
-			}
-			part = part[:*d.Length]
-		}
-		return part, nil
+	}
+	if s, ok := text(d["data:asText"]); ok {
+		return []byte(s), nil
+	}
+	if raw := d["data:asBase64"]; len(raw) > 1 && raw[0] == '"' {
+		return decodeBase64(raw)
+	}
+	if id, ok := text(d["blobId"]); ok {
+		return c.partOf(id, d["offset"], d["length"])
 	}
 	return nil, invalid("A data source has text, base64 or a blobId.", "data")
+}
+
+// decodeBase64 reads a string of base64, in place where it has no escapes.
+func decodeBase64(raw json.RawMessage) ([]byte, *setError) {
+	encoded := raw[1 : len(raw)-1]
+	if bytes.IndexByte(encoded, '\\') >= 0 {
+		encoded = []byte(unquoted(raw))
+	}
+	data := make([]byte, base64.StdEncoding.DecodedLen(len(encoded)))
+	n, err := base64.StdEncoding.Decode(data, encoded)
+	if err != nil {
+		return nil, invalid("It is no base64.", "data")
+	}
+	return data[:n], nil
+}
+
+// partOf is length octets of a blob from offset on, all that there are where those are not given.
+func (c *call) partOf(id string, offset, length json.RawMessage) ([]byte, *setError) {
+	b := c.a.blobByID(c.resolveID(id))
+	if b == nil {
+		return nil, refused("blobNotFound", id)
+	}
+	var from int64
+	var n *int64
+	if given(offset) && json.Unmarshal(offset, &from) != nil || given(length) && json.Unmarshal(length, &n) != nil {
+		return nil, invalid("It is no number.", "data")
+	}
+	part := b.data[min(max(from, 0), int64(len(b.data))):]
+	if n == nil {
+		return part, nil
+	}
+	if *n < 0 || *n > int64(len(part)) {
+		return nil, invalid("The range is not in the blob.", "data")
+	}
+	return part[:*n], nil
 }
 
 // blobLookup is RFC 9404 §4.3.

@@ -76,7 +76,8 @@ func (c *client) try(method, path, contentType string, body []byte) (answer, err
 }
 
 // usingAll is what the tests name in using.
-var usingAll = []string{"core", "mail", "submission", "vacationresponse", "sieve", "blob", "quota", "principals"}
+var usingAll = []string{"core", "mail", "submission", "vacationresponse", "sieve", "blob", "quota", "principals",
+	"mail:share", "contacts", "calendars", "filenode"}
 
 // mailOnly is what every profile has.
 var mailOnly = []string{"core", "mail"}

@@ -9,6 +9,7 @@ var Cyrus36 = Profile{
 	SessionPath:      "/jmap",
 	Capabilities:     cyrusCapabilities,
 	URNs:             map[string]string{urnSieve: cyrusURN + "sieve", urnBlob: cyrusURN + "blob", urnQuota: cyrusURN + "quota"},
+	Types:            cyrusTypes,
 	AccountIDIsLogin: true,
 	NameIsLogin:      true,
 	NoPrimaryCore:    true,
@@ -34,6 +35,8 @@ var Cyrus36 = Profile{
 	},
 	Roles:            []string{"inbox", "archive", "drafts", "important", "junk", "sent", "trash"},
 	FoldInbox:        true,
+	ShareNeeds:       cyrusURN + "mail",
+	ShareRights:      []string{"mayRead", "mayWrite", "mayAdmin"},
 	RoleClashDropped: true,
 	BadNameMarks:     `/%\"<>|;{}` + "`",
 
@@ -65,5 +68,7 @@ var cyrusCapabilities = []Capability{
 	{URN: cyrusURN + "blob", Shared: true, Account: object{}, Session: object{
 		"maxCatenateItems": 100, "maxSizeBlobSet": 4096, "supportedTypeNames": []string{"Mailbox", "Thread", "Email"}}},
 	{URN: cyrusURN + "quota", Session: object{}, Shared: true, Account: object{}},
+	{URN: cyrusURN + "contacts", Session: object{}, Account: object{}},
+	{URN: cyrusURN + "calendars", Session: object{}, Account: object{}},
 	{URN: cyrusURN + "mail", Session: object{}, Shared: true, Account: object{}},
 }

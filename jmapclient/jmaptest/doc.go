@@ -1,8 +1,9 @@
 // Package jmaptest is an in-memory JMAP server for tests and demonstrations.
 //
 // It speaks RFC 8620 (core), RFC 8621 (mail, identities, vacation), RFC 9404
-// (blobs), RFC 9425 (quotas), RFC 9661 (Sieve) and as much of RFC 9670
-// (principals) as it takes to find an account by name. It keeps states and the
+// (blobs), RFC 9425 (quotas), RFC 9661 (Sieve), RFC 9610 (contacts), the drafts
+// for calendars and files, and as much of RFC 9670 (principals) as it takes to
+// find an account by name and to share with it. It keeps states and the
 // history of changes for real, enforces the limits that it announces, and can
 // be told to fail in the ways in which networks and servers fail ([Fault]).
 //
@@ -19,11 +20,14 @@
 // fault.go may interfere, request.go runs the method calls one by one, each
 // under the server's lock and its answer encoded after the lock is given up.
 // methods.go lists the methods; get, set and changes are alike for all types
-// (standard.go) and each type's file says what is its own.
+// (standard.go) and each type's file says what is its own. Types whose objects
+// are kept much as they come, such as contacts, are rows of a table ([Type]):
+// type.go has the store, typestandard.go, typelater.go and typecyrus.go the rows.
 //
 // Left out: composing messages with Email/set, body parts and header forms in
-// Email/get, submission, push. Text filters are substring searches.
+// Email/get, recurrences that are expanded, push. Text filters are substring
+// searches. Nothing is ever sent: [Server.Sent] tells what would have been.
 //
-// direct.go gives a test a second door, past HTTP: to put mail in, to change
+// direct.go and directtype.go give a test a second door, past HTTP: to put mail in, to change
 // it behind a client's back, and to judge what arrived.
 package jmaptest

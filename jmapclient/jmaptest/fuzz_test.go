@@ -20,15 +20,21 @@ func FuzzRequest(f *testing.F) {
 		`["Blob/set",{"accountId":"a","create":{"b":{"data:asText":"Subject: y\r\n\r\n"}}},"0"],["Email/import",{"accountId":"a","emails":{"e":{"blobId":"#b","mailboxIds":{"P0":true}}}},"1"],["Quota/get",{"accountId":"a","ids":null},"2"]`,
 		`["Mailbox/set",{"accountId":"a","update":{"a":{"shareWith/b":{"mayReadItems":true}}}},"0"],["Mailbox/set",{"accountId":"a","update":{"a":{"shareWith":{"b":null,"c":{}}}}},"1"],["Mailbox/get",{"accountId":"a","properties":["shareWith"]},"2"]`,
 		`["Blob/get",{"accountId":"a","ids":["x"],"offset":9223372036854775807,"length":1},"0"]`,
+		`["AddressBook/set",{"accountId":"a","create":{"b":{"name":"x","shareWith":{"a":{}}}},"onSuccessSetIsDefault":"#b","onDestroyRemoveContents":true,"destroy":["b","AB0"]},"0"]`,
+		`["ContactCard/set",{"accountId":"a","create":{"c":{"@type":"Card","version":"1.0","uid":"u","addressBookIds":{"AB0":true,"b":true},"media":{"m":{"blobId":"#b"}},"name":null,"emails":[]}},"update":{"C0":{"name/full":"x","name/~1/y":null}}},"0"],["ContactCard/query",{"accountId":"a","filter":{"operator":"NOT","conditions":[{"inAddressBook":"b"},null]}},"1"]`,
+		`["CalendarEvent/set",{"accountId":"a","sendSchedulingMessages":true,"create":{"e":{"@type":"Event","start":"2030-01-01T00:00:00","calendarIds":{"C0":true,"b":true},"calendarId":"Default","replyTo":{"imip":7},"organizerCalendarAddress":"mailto:x","participants":{"p":{"roles":{},"sendTo":null},"q":null},"recurrenceRule":{"byDay":[1]},"recurrenceOverrides":{"x":1},"alerts":{"a":{"trigger":4}}}}},"0"],["CalendarEvent/get",{"accountId":"a","ids":null,"reduceParticipants":true},"1"]`,
+		`["FileNode/set",{"accountId":"a","create":{"x":{"name":"n","parentId":"#y"},"y":{"name":"m","parentId":"#x"}},"onDestroyRemoveChildren":true,"destroy":["FN0"]},"0"],["FileNode/query",{"accountId":"a","filter":{"name":["m"]},"sort":[{"property":"name"}]},"1"]`,
+		`["Contact/set",{"accountId":"a","create":{"c":{"uid":"","emails":[1,{}],"addresses":[null],"avatar":{"blobId":"x"}}}},"0"],["ContactGroup/set",{"accountId":"a","create":{"g":{"name":"g","contactIds":{}}}},"1"],["EmailSubmission/set",{"accountId":"a","create":{"s":{"emailId":"x","identityId":"y","envelope":{"rcptTo":[1]}}}},"2"]`,
 	} {
 		f.Add(using + calls + `]}`)
+		f.Add(strings.Replace(using, `"]`, `","urn:ietf:params:jmap:contacts","urn:ietf:params:jmap:calendars","urn:ietf:params:jmap:filenode"]`, 1) + calls + `]}`)
 		f.Add(using + strings.ReplaceAll(calls, `"a"`, `"A0"`) + `]}`)
 		f.Add(using + strings.ReplaceAll(calls, `"a"`, `"alice"`) + `]}`)
 	}
 	var servers []*Server
 	cyrus := Cyrus36
 	cyrus.VacationCloses = false
-	cyrus.Capabilities, cyrus.URNs = nil, nil
+	cyrus.Capabilities, cyrus.URNs, cyrus.AnyUsing = nil, nil, true
 	first := Stalwart016
 	first.FirstAccount = 0 // alice is "a" everywhere that ids are short
 	for _, p := range []Profile{Strict, Stalwart04, Stalwart07, first, cyrus} {
@@ -130,4 +136,33 @@ func TestPointers(t *testing.T) {
 			t.Errorf("%q: %v %v, want %s", path, got, ok, want)
 		}
 	}
+}
+
+// Taken apart by hand, JSON is what encoding/json reads.
+func FuzzSplit(f *testing.F) {
+	f.Add(`{"a\"b\\":[1,"]}",{"x":null}],"c" : -1.5e3 , "a":{},"\u00fc":"\\\"","a":true}`)
+	f.Add(` [ 1,"a\\",[],{},"{" , false ] `)
+	f.Add("{\"\xff\":1}")
+	f.Fuzz(func(t *testing.T, text string) {
+		raw := json.RawMessage(text)
+		if !json.Valid(raw) {
+			return
+		}
+		f, isObject := members(raw)
+		var wantObject fields
+		if json.Unmarshal(raw, &wantObject) == nil && wantObject != nil != isObject {
+			t.Fatalf("an object: %v: %q", isObject, text)
+		}
+		if isObject && string(encode(f)) != string(encode(wantObject)) {
+			t.Fatalf("%q: %s, want %s", text, encode(f), encode(wantObject))
+		}
+		list, isArray := elements(raw)
+		var wantList []json.RawMessage
+		if json.Unmarshal(raw, &wantList) == nil && wantList != nil != isArray {
+			t.Fatalf("an array: %v: %q", isArray, text)
+		}
+		if isArray && string(encode(list)) != string(encode(wantList)) {
+			t.Fatalf("%q: %s, want %s", text, encode(list), encode(wantList))
+		}
+	})
 }

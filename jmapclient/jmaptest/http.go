@@ -1,6 +1,7 @@
 package jmaptest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -243,11 +244,11 @@ func isJSON(contentType string) bool {
 
 // encode writes JSON; what the server answers can always be written.
 func encode(v any) []byte {
-	var b strings.Builder
+	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
 		panic("jmaptest: " + err.Error())
 	}
-	return []byte(strings.TrimSuffix(b.String(), "\n"))
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

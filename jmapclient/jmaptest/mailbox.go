@@ -103,6 +103,11 @@ var readRights = object{
 	"mayCreateChild": false, "mayRename": false, "mayDelete": false, "maySubmit": false,
 }
 
+// sharesMailboxes says whether there is a property shareWith for the call.
+func (c *call) sharesMailboxes() bool {
+	return c.s.p.ShareWith || c.s.p.ShareNeeds != "" && slices.Contains(c.using, c.s.p.ShareNeeds)
+}
+
 func (c *call) mailboxGet() (any, error) {
 	var g getArgs
 	if err := c.read(&g); err != nil {
@@ -112,7 +117,7 @@ func (c *call) mailboxGet() (any, error) {
 	if c.s.p.MailboxACL {
 		r.more = append(r.more, "acl")
 	}
-	if c.s.p.ShareWith {
+	if c.sharesMailboxes() {
 		r.more = append(r.more, "shareWith")
 	}
 	r.all = func() []string {
@@ -154,8 +159,12 @@ func (c *call) mailboxObject(m *mailbox, want func(string) bool) object {
 		}
 	}
 	if want("shareWith") {
-		o["shareWith"] = maps.Clone(m.shareWith)
-		if m.shareWith == nil {
+		switch {
+		case m.shareWith != nil:
+			o["shareWith"] = maps.Clone(m.shareWith)
+		case c.s.p.ShareNeeds != "":
+			o["shareWith"] = nil
+		default:
 			o["shareWith"] = object{}
 		}
 	}

@@ -126,7 +126,7 @@ func (c *call) mailboxShare(m *mailbox, prop string, raw json.RawMessage) *setEr
 	} else {
 		err = json.Unmarshal(raw, &given)
 	}
-	if err != nil || !c.s.p.ShareWith {
+	if err != nil || !c.sharesMailboxes() {
 		return invalid("shareWith cannot be that.", prop)
 	}
 	if m.shareWith = maps.Clone(m.shareWith); m.shareWith == nil || !one {
@@ -137,13 +137,27 @@ func (c *call) mailboxShare(m *mailbox, prop string, raw json.RawMessage) *setEr
 			delete(m.shareWith, who)
 			continue
 		}
-		all := object{"mayShare": rights["mayShare"]}
+		if p := c.s.byID[who]; c.s.p.ShareNeeds == "" && (p == nil || p.hidden || p == c.a) {
+			return invalid("It cannot be shared with "+who+".", "shareWith")
+		}
+		m.shareWith[who] = c.s.p.sharedRights(rights)
+	}
+	return nil
+}
+
+// sharedRights are all that shareWith tells of one who has these.
+func (p *Profile) sharedRights(rights map[string]bool) object {
+	all := object{}
+	for _, name := range p.ShareRights {
+		all[name] = rights[name]
+	}
+	if p.ShareRights == nil {
+		all["mayShare"] = rights["mayShare"]
 		for name := range allRights {
 			all[name] = rights[name]
 		}
-		m.shareWith[who] = all
 	}
-	return nil
+	return all
 }
 
 func (c *call) mailboxParent(m *mailbox, ref *string) *setError {

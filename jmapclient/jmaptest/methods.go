@@ -3,6 +3,7 @@ package jmaptest
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 )
 
 // method is one method: the capability that has it, and what it does.
@@ -69,6 +70,17 @@ func (c *call) read(into any) error {
 		return failed("invalidArguments", err.Error())
 	}
 	return nil
+}
+
+// arguments splits the call's arguments; one that is not known is an error.
+func (c *call) arguments(known ...string) (fields, error) {
+	f, _ := members(c.args)
+	for name := range f {
+		if !slices.Contains(known, name) {
+			return nil, failed("invalidArguments", "There is no argument "+name+".")
+		}
+	}
+	return f, nil
 }
 
 // malformed is the answer to an id or a state that is none.

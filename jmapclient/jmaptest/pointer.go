@@ -62,10 +62,7 @@ func (c *call) resolve(args json.RawMessage) (json.RawMessage, error) {
 	if !bytes.Contains(args, []byte(`"#`)) {
 		return args, nil
 	}
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(args, &all); err != nil {
-		return nil, failed("invalidArguments", err.Error())
-	}
+	all, _ := members(args)
 	changed := false
 	for key, raw := range all {
 		name, ok := strings.CutPrefix(key, "#")

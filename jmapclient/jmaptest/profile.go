@@ -23,6 +23,8 @@ type Profile struct {
 	AnonymousSession bool
 	// Capabilities are announced for the session and for each account. nil: Strict's.
 	Capabilities []Capability
+	// Types are those of which it keeps plain objects. nil: Strict's.
+	Types []Type
 	// URNs are the server's own capabilities by the standard ones that they stand for.
 	URNs map[string]string
 	// AccountIDIsLogin: an account's id is its login as it stands.
@@ -91,6 +93,8 @@ type Profile struct {
 	SkipMalformedBlobs bool
 	// OmitEmpty leaves empty and null members out of the answers of set and import.
 	OmitEmpty bool
+	// SetTellsLittle: the set of a type in Types answers no old state, and no new one where nothing changed.
+	SetTellsLittle bool
 	// ImportStateless: Email/import's answer has no states, and its members are empty in place of null.
 	ImportStateless bool
 	// BlobNotFoundInvalid: an unknown blob is invalidProperties, in place of blobNotFound.
@@ -163,6 +167,11 @@ type Profile struct {
 	RepeatedNamesInCall bool
 	// ShareWith shows and takes the property shareWith, and the right mayShare.
 	ShareWith bool
+	// ShareNeeds is a capability that a request has to use for shareWith to be there; whom
+	// it names is not looked up.
+	ShareNeeds string
+	// ShareRights are what a mailbox's shareWith tells of. nil: those of RFC 8621, and mayShare.
+	ShareRights []string
 	// MailboxACL shows and takes the property acl.
 	MailboxACL bool
 

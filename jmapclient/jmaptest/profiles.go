@@ -30,6 +30,10 @@ func (p Profile) withDefaults() Profile {
 	fill(&p.Limits.MaxObjectsInSet, 500)
 	if p.Capabilities == nil {
 		p.Capabilities = strictCapabilities
+		p.ShareWith = true
+	}
+	if p.Types == nil {
+		p.Types = standardTypes
 	}
 	if p.Mailboxes == nil {
 		p.Mailboxes = strictMailboxes

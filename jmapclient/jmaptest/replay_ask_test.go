@@ -31,6 +31,9 @@ func (r *replay) ask(x exchange) *httptest.ResponseRecorder {
 		if x.Name == "request over maxSizeRequest" { // kept short in the recording
 			body = []byte(`{"x": "` + strings.Repeat("y", 10_000_080) + `"}`)
 		}
+		if x.Name == "upload a photo" { // its one octet above 127 is spelled out in the recording
+			body = bytes.Replace(body, []byte(`\x89`), []byte{0x89}, 1)
+		}
 		return r.send(as, x.Method, x.Path, body)
 	}
 	if string(body) == "null" {

@@ -123,10 +123,8 @@ func (r *replay) sorted(v any, typ string) any {
 			if list, ok := e.([]any); ok && slices.Contains([]string{"created", "updated", "destroyed", "sieveExtensions", "bob"}, k) {
 				slices.SortFunc(list, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 			}
-			if list, ok := e.([]any); ok && k == "list" && typ == "Mailbox" {
-				slices.SortFunc(list, func(a, b any) int {
-					return strings.Compare(a.(map[string]any)["id"].(string), b.(map[string]any)["id"].(string))
-				})
+			if list, ok := e.([]any); ok && (k == "list" || k == "ids") && slices.Contains(unordered, typ) {
+				slices.SortFunc(list, func(a, b any) int { return strings.Compare(idOf(a), idOf(b)) })
 			}
 			o[k] = e
 		}
@@ -139,6 +137,18 @@ func (r *replay) sorted(v any, typ string) any {
 		return list
 	}
 	return v
+}
+
+// unordered types come in any order.
+var unordered = []string{"Mailbox", "Contact", "ContactGroup", "Calendar", "CalendarEvent"}
+
+// idOf is the id of an object, or the id itself.
+func idOf(v any) string {
+	if o, ok := v.(map[string]any); ok {
+		v = o["id"]
+	}
+	id, _ := v.(string)
+	return id
 }
 
 func (r *replay) responses(all []any) any {

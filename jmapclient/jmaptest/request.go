@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 )
@@ -13,9 +14,8 @@ type object = map[string]any
 
 // request is RFC 8620 §3.3's Request and what it gathers as it runs.
 type request struct {
-	Using      []string          `json:"using"`
-	Calls      []json.RawMessage `json:"methodCalls"`
-	CreatedIDs map[string]string `json:"createdIds"`
+	using      []string
+	createdIDs map[string]string
 
 	calls     []invocation
 	responses []invocation
@@ -32,22 +32,17 @@ type invocation struct {
 	id   string
 }
 
-func (i *invocation) UnmarshalJSON(data []byte) error {
-	var parts []json.RawMessage
-	if err := json.Unmarshal(data, &parts); err != nil {
-		return err
-	}
-	if len(parts) != 3 {
-		return errors.New("an invocation has three parts")
-	}
-	if err := json.Unmarshal(parts[0], &i.name); err != nil {
-		return err
+// parse reads an invocation: a name, arguments that are an object, and an id.
+func (i *invocation) parse(raw json.RawMessage) (ok bool) {
+	parts, ok := elements(raw)
+	if !ok || len(parts) != 3 || parts[1][0] != '{' {
+		return false
 	}
 	i.args = parts[1]
-	if !bytes.HasPrefix(bytes.TrimSpace(i.args), []byte("{")) {
-		return errors.New("the arguments of an invocation are an object")
-	}
-	return json.Unmarshal(parts[2], &i.id)
+	var isText, isID bool
+	i.name, isText = text(parts[0])
+	i.id, isID = text(parts[2])
+	return isText && isID
 }
 
 // methodError is RFC 8620 §3.6.2's error of one method call.
@@ -145,7 +140,7 @@ func (r *request) answer(sessionState string) []byte {
 	}
 	b.WriteString(`],"sessionState":`)
 	b.Write(encode(sessionState))
-	if r.CreatedIDs != nil {
+	if r.createdIDs != nil {
 		b.WriteString(`,"createdIds":`)
 		b.Write(encode(r.created))
 	}
@@ -159,19 +154,22 @@ func parseRequest(body []byte) (req *request, typ string) {
 	if !json.Valid(body) {
 		return req, "notJSON"
 	}
-	if err := json.Unmarshal(body, req); err != nil || req.Using == nil || req.Calls == nil {
+	f, _ := members(body)
+	calls, ok := elements(f["methodCalls"])
+	if !ok || json.Unmarshal(f["using"], &req.using) != nil || req.using == nil {
 		return req, "notRequest"
 	}
-	req.calls = make([]invocation, len(req.Calls))
-	for i, raw := range req.Calls {
-		if err := json.Unmarshal(raw, &req.calls[i]); err != nil {
+	if f["createdIds"] != nil && json.Unmarshal(f["createdIds"], &req.createdIDs) != nil {
+		return req, "notRequest"
+	}
+	req.calls = make([]invocation, len(calls))
+	for i, raw := range calls {
+		if !req.calls[i].parse(raw) {
 			req.calls = nil
 			return req, "notRequest"
 		}
 	}
-	for k, v := range req.CreatedIDs {
-		req.created[k] = v
-	}
+	maps.Copy(req.created, req.createdIDs)
 	return req, ""
 }
 
@@ -184,7 +182,7 @@ func (r *request) methods() []string {
 }
 
 func (s *Server) checkUsing(req *request) (typ string) {
-	for _, urn := range req.Using {
+	for _, urn := range req.using {
 		if urn != urnCore && !slices.ContainsFunc(s.p.Capabilities, func(c Capability) bool { return c.URN == urn }) {
 			return "unknownCapability"
 		}
@@ -195,7 +193,7 @@ func (s *Server) checkUsing(req *request) (typ string) {
 // run makes the calls in order; an error refuses the request as a whole.
 func (s *Server) run(req *request) error {
 	for _, inv := range req.calls {
-		c := &call{s: s, req: req, caller: req.caller, using: req.Using, name: inv.name}
+		c := &call{s: s, req: req, caller: req.caller, using: req.using, name: inv.name}
 		answer, err := c.run(inv.args)
 		if errors.Is(err, errUnauthorized) {
 			return err
@@ -221,6 +219,9 @@ func (s *Server) run(req *request) error {
 // that changes later, so that it can be encoded without.
 func (c *call) run(args json.RawMessage) (any, error) {
 	m, ok := methods[c.name]
+	if !ok {
+		m, ok = c.s.typeMethod(c.name)
+	}
 	if !ok || !c.s.p.has(c.name) || !c.s.p.AnyUsing && !slices.Contains(c.using, c.s.p.urn(m.urn)) {
 		return nil, failed("unknownMethod", "There is no method "+c.name+" in what the request uses.")
 	}
@@ -263,13 +264,12 @@ func (p *Profile) urn(standard string) string {
 }
 
 func (c *call) findAccount() error {
-	var named struct {
-		AccountID *string `json:"accountId"`
-	}
-	if err := json.Unmarshal(c.args, &named); err != nil || named.AccountID == nil {
+	f, _ := members(c.args)
+	id, ok := text(f["accountId"])
+	if !ok {
 		return failed("invalidArguments", "accountId is missing or no string.")
 	}
-	a, err := c.account(*named.AccountID)
+	a, err := c.account(id)
 	c.a = a
 	return err
 }

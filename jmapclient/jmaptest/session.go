@@ -31,7 +31,7 @@ const (
 	urnPrincipals = "urn:ietf:params:jmap:principals"
 )
 
-var strictCapabilities = []Capability{
+var strictCapabilities = append([]Capability{
 	{URN: urnMail, Session: object{}, Shared: true, Account: object{
 		"maxMailboxesPerEmail": nil, "maxMailboxDepth": 32, "maxSizeMailboxName": 490,
 		"maxSizeAttachmentsPerEmail": 50_000_000, "mayCreateTopLevelMailbox": true,
@@ -49,7 +49,7 @@ var strictCapabilities = []Capability{
 	}},
 	{URN: urnQuota, Session: object{}, Shared: true, Account: object{}},
 	{URN: urnPrincipals, Session: object{}, Shared: true, Account: object{}},
-}
+}, strictTypeCapabilities...)
 
 // collations are those that core announces.
 var collations = []string{"i;ascii-numeric", "i;ascii-casemap", "i;unicode-casemap"}

@@ -23,12 +23,8 @@ func (c *call) scriptSet() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"notCreated", "notUpdated", "notDestroyed"} {
-		if m, _ := o[name].(map[string]*setError); len(m) > 0 {
-			return o, nil // RFC 9661 §2.2: only if all of it succeeded
-		}
-	}
 	switch {
+	case !allDone(o): // RFC 9661 §2.2
 	case g.Activate != nil:
 		if sc := c.a.scripts.byID[c.resolveID(*g.Activate)]; sc != nil {
 			c.a.activate(sc)

@@ -9,6 +9,7 @@ import (
 var Stalwart07 = Profile{
 	Name:             "stalwart-0.7",
 	Capabilities:     stalwartCapabilities("Stalwart JMAP v0.1.0"),
+	Types:            []Type{emailSubmission},
 	FoldLogin:        true,
 	AdminID:          "d333333",
 	AdminName:        "Fallback Administrator",

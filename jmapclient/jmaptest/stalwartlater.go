@@ -45,6 +45,8 @@ var Stalwart015 = func() Profile {
 	p := Stalwart013
 	p.Name = "stalwart-0.15"
 	p.Capabilities = laterCapabilities(false)
+	p.Types = laterTypes(false)
+	p.SetTellsLittle = true
 	p.NameIsLogin, p.NoPrimaryCore = true, true
 	p.RequestsUncounted = true
 	p.ListsAreAccounts, p.ListsExpand, p.ListsHidden = false, false, true
@@ -79,6 +81,8 @@ var Stalwart016 = func() Profile {
 	p := Stalwart015
 	p.Name = "stalwart-0.16"
 	p.Capabilities = laterCapabilities(true)
+	p.Types = laterTypes(true)
+	p.SetTellsLittle = false
 	p.AdminName = "admin"
 	p.UnknownNameFindsAll = false
 	p.QuotaIsCallers = false
@@ -97,8 +101,8 @@ var Stalwart016 = func() Profile {
 	return p
 }()
 
-// laterCapabilities are 0.15's and 0.16's, less push, contacts, calendars and
-// files. In 0.16 groups have them too, and scripts are smaller.
+// laterCapabilities are 0.15's and 0.16's, less push. In 0.16 groups have them
+// too, and scripts are smaller.
 func laterCapabilities(in016 bool) []Capability {
 	list := stalwartCapabilities("Stalwart v1.0.0")
 	for i := range list {
@@ -110,6 +114,7 @@ func laterCapabilities(in016 bool) []Capability {
 			}
 		}
 	}
+	list = append(list, laterTypeCapabilities(in016)...)
 	list = append(list,
 		Capability{URN: urnPrincipals, Session: object{}, Shared: true},
 		Capability{URN: urnPrincipals + ":availability", Session: object{}, Shared: true, Account: object{"maxAvailabilityDuration": "P52W1D"}})

@@ -23,6 +23,7 @@ type reader struct {
 	get   func(id string, want func(prop string) bool) object // nil: no such object
 
 	checked bool // the ids are well formed
+	open    bool // other properties may be named, too
 }
 
 // get answers Foo/get.
@@ -31,7 +32,7 @@ func (c *call) get(g getArgs, r reader) (object, error) {
 	if g.Properties != nil {
 		props = *g.Properties
 		for _, p := range props {
-			if !slices.Contains(r.props, p) && !slices.Contains(r.more, p) {
+			if !r.open && !slices.Contains(r.props, p) && !slices.Contains(r.more, p) {
 				return nil, failed("invalidArguments", "There is no property "+p+".")
 			}
 		}

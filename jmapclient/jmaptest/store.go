@@ -50,6 +50,8 @@ type account struct {
 	identity  identities
 	scripts   scripts
 	vacation  *vacation
+	things    map[string]*things // by the name of the type
+	sent      []Sent
 	rate      window
 }
 
@@ -59,6 +61,7 @@ func newAccount(s *Server, id string, u User) *account {
 		histories: map[string]*history{},
 		held:      map[hash]int{},
 		uploads:   map[hash]time.Time{},
+		things:    map[string]*things{},
 	}
 	a.mailboxes.init()
 	a.emails.init()
