@@ -21,7 +21,10 @@ const (
 	batchBlob = 256 << 10
 	// bytesInFlight bounds what all batches under way hold in memory together.
 	// The answer, in base64, and what is decoded of it are about three times that.
-	bytesInFlight = 9 << 20
+	bytesInFlight = 15 << 20
+	// tailBytes is what a batch has at least when the end is near and what is left
+	// is divided, so that none is under way alone at last.
+	tailBytes = firstBytes
 )
 
 // batchSize is how much is asked for at once: as much as has been seen to work.
@@ -67,6 +70,9 @@ type work struct {
 // when it is full.
 func (k *taker) gather(w work, size int64) error {
 	items, bytes := k.size.now()
+	if k.toCome >= 0 {
+		bytes = min(bytes, max(tailBytes, k.toCome/defaultConcurrency))
+	}
 	if n := len(k.gathered); n > 0 && (n >= items || k.gatheredBytes+size > bytes) {
 		if err := k.flush(); err != nil {
 			w.drop(k)
@@ -84,6 +90,9 @@ func (k *taker) flush() error {
 	k.gathered, k.gatheredBytes = nil, 0
 	for _, w := range job {
 		w.lot.gathered--
+	}
+	if k.toCome >= 0 {
+		k.toCome = max(0, k.toCome-bytes)
 	}
 	return k.start(job, bytes)
 }

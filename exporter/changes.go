@@ -24,11 +24,13 @@ func (m *mail) follow(ctx context.Context) error {
 	if m.p.State == "" {
 		return ErrNoHistory
 	}
+	more := false // to come for certain
 	for rounds := 0; ; {
-		c, err := m.src.Changes(ctx, account.Email, m.p.State)
+		c, err := m.changes(ctx, more)
 		if err != nil {
 			return err
 		}
+		more = c.HasMore
 		if c.HasMore && c.NewState == m.p.State {
 			return fmt.Errorf("the server has more changes since state %q, but does not get on with them: %w", m.p.State, ErrNoHistory)
 		}
@@ -47,11 +49,60 @@ func (m *mail) follow(ctx context.Context) error {
 		if len(c.Created)+len(c.Updated)+len(c.Destroyed) == 0 {
 			return nil
 		}
+		m.closing, m.after = nil, nil
 		if rounds++; rounds >= mostRounds {
 			m.busy()
 			return nil
 		}
 	}
+}
+
+// changes asks for a page of them and, where that costs no more, for what is
+// wanted when there are none: the messages' number, and the mailboxes.
+func (m *mail) changes(ctx context.Context, more bool) (*jmapclient.Changes, error) {
+	m.closing, m.after = nil, nil
+	c, ok := m.src.(combiner)
+	if !ok || more {
+		return m.src.Changes(ctx, account.Email, m.p.State)
+	}
+	if m.early == nil {
+		m.closeEarly(ctx, c, m.take.tally.moved() != m.before)
+	}
+	closing, err := m.early.wait()
+	m.early = nil
+	if err != nil {
+		return nil, err
+	}
+	m.closing, m.after = closing, closing.mailboxes
+	return closing.Changes, nil
+}
+
+// early is a closing that is being asked for. A nil one is none.
+type early struct {
+	done    chan struct{}
+	closing *closing
+	err     error
+}
+
+// closeEarly asks for the closing; its round trip takes place while blobs are
+// still on their way. What changes meanwhile is in the next changes, and when the
+// count does not fit these are asked for.
+func (m *mail) closeEarly(ctx context.Context, c combiner, mailboxes bool) {
+	e := &early{done: make(chan struct{})}
+	m.early = e
+	since := m.p.State
+	go func() {
+		defer close(e.done)
+		e.closing, e.err = c.closing(ctx, since, mailboxes)
+	}()
+}
+
+func (e *early) wait() (*closing, error) {
+	if e == nil {
+		return nil, nil
+	}
+	<-e.done
+	return e.closing, e.err
 }
 
 // apply takes one page of changes. What was destroyed goes first: some servers

@@ -17,6 +17,11 @@
 // the archive is the place itself noted. A run that is killed therefore goes
 // on behind that place and fetches nothing again.
 //
+// A round trip is what a far server costs most. Where the source takes several
+// questions at once the state comes with the first page, the small types come
+// together beside it, and what changed last comes with the count and the mailboxes,
+// asked for as soon as the listing has ended and the last blobs are on their way.
+//
 // What names a message over time is its id and blobId together, never the id
 // alone: servers give a freed id to another message, and give a message
 // another id when threads merge.

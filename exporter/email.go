@@ -3,8 +3,6 @@ package exporter
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"mailhaul/account"
@@ -49,7 +47,13 @@ type mail struct {
 	take     *taker
 	recounts int
 	counted  int64 // the tally's moved at the last count
-	listed   struct{ items, bytes int64 }
+	// first is the page that a listing begins with, nil where it was not asked for yet.
+	first func(ctx context.Context) (*SourcePage, error)
+	// closing is what was asked for with the last changes when there were none, nil for nothing.
+	closing *closing
+	// early is a closing that was asked for while the last blobs were on their way.
+	early  *early
+	listed struct{ items, bytes int64 }
 }
 
 // email exports all Emails and answers the state they are for.
@@ -57,6 +61,7 @@ func (e *export) email(ctx context.Context) (string, error) {
 	m := &mail{export: e, stage: e.stage(account.Email.Name)}
 	m.take = e.taker(ctx, account.Email, m.stage)
 	defer m.take.close()
+	defer func() { m.early.wait() }()
 	err := m.bringUpToDate(ctx)
 	if err == nil {
 		m.stage.emit(progress.Finished)
@@ -85,7 +90,7 @@ func (m *mail) bringUpToDate(ctx context.Context) error {
 		if trusted && err != nil {
 			return err
 		}
-		if m.p.Passes > 0 {
+		if m.p.Passes > 0 && !m.nothingUnseen() {
 			if err := m.dropUnseen(); err != nil {
 				return err
 			}
@@ -139,7 +144,7 @@ func (m *mail) total(ctx context.Context) error {
 
 // startListing makes ready for a listing from the start.
 func (m *mail) startListing(ctx context.Context) error {
-	state, err := m.src.State(ctx, account.Email)
+	state, err := m.begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -151,6 +156,16 @@ func (m *mail) startListing(ctx context.Context) error {
 	m.stage.done.Store(0)
 	m.p = place{State: state, At: time.Now().UTC(), Listing: true, Passes: m.p.Passes + 1, Before: m.take.tally.moved()}
 	return m.savePlace()
+}
+
+// begin asks for the state before a listing, and where that costs no more for its
+// first page.
+func (m *mail) begin(ctx context.Context) (state string, err error) {
+	if c, ok := m.src.(combiner); ok {
+		state, m.first, err = c.begin(ctx)
+		return state, err
+	}
+	return m.src.State(ctx, account.Email)
 }
 
 // savePlace keeps the place; everything before it must have been put. Where
@@ -178,93 +193,8 @@ func (m *mail) retry(ctx context.Context) error {
 	return m.fresh(ctx, m.take.tally.suspects())
 }
 
-// again decides, once listing and changes have come to an end, whether the
-// account must be listed anew.
-func (m *mail) again(ctx context.Context, trusted bool) (bool, error) {
-	if !trusted {
-		return m.againUnfollowed(ctx)
-	}
-	if err := m.reread(ctx); err != nil {
-		return false, err
-	}
-	there, err := m.src.Count(ctx, account.Email)
-	if err != nil {
-		return false, err
-	}
-	here, err := m.run.Count(account.Email)
-	if err != nil {
-		return false, kept(err)
-	}
-	for id := range m.unread {
-		known, err := m.known(id)
-		if err != nil {
-			return false, err
-		}
-		if !known {
-			here++
-		}
-	}
-	if there < 0 || there == here {
-		return false, nil
-	}
-	// A message may have come or gone since: look for changes again before
-	// doubting them.
-	moved := m.take.tally.moved()
-	restless := moved != m.counted
-	m.counted = moved
-	m.recounts++
-	switch {
-	case m.recounts == 1 || restless && m.recounts <= mostRecounts:
-		return true, nil
-	case restless:
-		m.busy()
-		return false, nil
-	case m.p.Passes < 2:
-		m.report.emit(progress.Event{Kind: progress.Note, Stage: account.Email.Name, Text: fmt.Sprintf(
-			"the server counts %d messages, but its changes lead to %d: all are listed again", there, here)})
-		return true, m.startListing(ctx)
-	}
-	return false, fmt.Errorf("the server counts %d messages, but lists %d", there, here)
-}
-
-// againUnfollowed is again for a source that can't tell changes: it is listed
-// until a listing finds nothing new.
-func (m *mail) againUnfollowed(ctx context.Context) (bool, error) {
-	switch {
-	case m.p.Passes > 0 && m.take.tally.moved() == m.p.Before:
-		return false, nil
-	case m.p.Passes >= mostPasses:
-		m.busy()
-		return false, nil
-	}
-	return true, m.startListing(ctx)
-}
-
-func (m *mail) busy() {
-	m.report.emit(progress.Event{Kind: progress.Warning, Stage: account.Email.Name,
-		Text:   "the mailbox keeps changing: the snapshot holds it as it was a moment ago",
-		Advice: "run the same export again to catch up"})
-}
-
-// reread asks once more for what was listed but not handed out, and records
-// what the source still does not give.
-func (m *mail) reread(ctx context.Context) error {
-	if len(m.unread) == 0 {
-		return nil
-	}
-	ids := make([]string, 0, len(m.unread))
-	for id := range m.unread {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	if err := m.fresh(ctx, ids); err != nil {
-		return err
-	}
-	for id := range m.unread {
-		m.take.failed(id, "message id "+id, "the server lists it, but answers that it is not there when it is read", false)
-	}
-	return nil
-}
+// nothingUnseen says whether all that the archive has comes from this one listing.
+func (m *mail) nothingUnseen() bool { return m.last == nil && !m.run.Resumed() && m.p.Passes == 1 }
 
 // dropUnseen marks as gone what a whole listing did not show.
 func (m *mail) dropUnseen() error {

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
-
 	"mailhaul/account"
 	"mailhaul/archive"
 	"mailhaul/internal/progress"
@@ -53,7 +51,13 @@ type export struct {
 	// retried: what failed in earlier runs was tried again.
 	retried bool
 
-	mu      sync.Mutex // guards what follows: types are exported side by side
+	// before is how often messages had moved when the run began.
+	before int64
+	// after are the mailboxes as they were listed after the messages, nil: they were not.
+	after *listed
+
+	mu      sync.Mutex         // guards what follows: types are exported side by side
+	ahead   map[string]*listed // what was listed and not yet taken, by type
 	types   map[string]archive.TypeRecord
 	unknown map[string]bool
 }
@@ -64,7 +68,7 @@ func Export(ctx context.Context, src Source, ar *archive.Archive, o Options) (re
 	e := &export{src: src, ar: ar, opts: o,
 		report:  &reporter{to: o.Events, account: src.Origin().Name},
 		tallies: map[string]*tally{}, types: map[string]archive.TypeRecord{}, unknown: map[string]bool{},
-		unread: map[string]bool{}}
+		ahead: map[string]*listed{}, unread: map[string]bool{}}
 	if err := e.sameAccount(); err != nil {
 		return nil, err
 	}
@@ -170,88 +174,6 @@ func (e *export) lastOf(t account.Type) archive.TypeRecord {
 		return archive.TypeRecord{}
 	}
 	return e.last.Types[t.Name]
-}
-
-// everything exports each type: the mailboxes, the others side by side, and
-// the mailboxes once more when messages came: one may lie in a mailbox that was
-// made after the mailboxes were listed.
-func (e *export) everything(ctx context.Context) error {
-	if e.moved {
-		e.report.emit(progress.Event{Kind: progress.Warning, Text: fmt.Sprintf("the archive was made from %s and now goes on from %s",
-			originText(e.ar.Manifest().Account), originText(e.src.Origin()))})
-	}
-	if err := e.one(ctx, account.Mailbox); err != nil {
-		return err
-	}
-	messages := e.tallies[account.Email.Name]
-	before := messages.moved()
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return e.one(gctx, account.Email) })
-	g.Go(func() error {
-		for _, t := range account.Types {
-			if t.Name == account.Mailbox.Name || t.Name == account.Email.Name {
-				continue
-			}
-			if err := e.one(gctx, t); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err := g.Wait(); err != nil || messages.moved() == before {
-		return err
-	}
-	return e.settle(ctx)
-}
-
-// settle lists the mailboxes again until they fit the messages.
-func (e *export) settle(ctx context.Context) error {
-	const most = 3
-	e.quiet = true
-	defer func() { e.quiet = false }()
-	for range most {
-		if e.types[account.Email.Name].Error != "" || e.types[account.Mailbox.Name].Error != "" {
-			return nil
-		}
-		before := e.tallies[account.Mailbox.Name].moved()
-		if err := e.one(ctx, account.Mailbox); err != nil {
-			return err
-		}
-		if e.tallies[account.Mailbox.Name].moved() == before {
-			return nil
-		}
-		if err := e.one(ctx, account.Email); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// one exports one type and records how that ended. The error is one that stops
-// the run.
-func (e *export) one(ctx context.Context, t account.Type) error {
-	rec := archive.TypeRecord{}
-	var err error
-	switch {
-	case !e.src.Has(t):
-		rec.Absent = true
-	case t.Name == account.Email.Name:
-		rec.State, err = e.email(ctx)
-	default:
-		rec.State, err = e.small(ctx, t)
-	}
-	if err != nil {
-		if ctx.Err() != nil || stops(err) {
-			return fmt.Errorf("exporting %s of %s: %w", t.Name, e.report.account, err)
-		}
-		rec.Error = err.Error()
-		e.report.emit(progress.Event{Kind: progress.Failure, Stage: t.Name, Item: t.Name + " as a whole", Text: rec.Error,
-			Advice: "what the archive held of it is kept; run the same export again"})
-	}
-	e.mu.Lock()
-	e.types[t.Name] = rec
-	e.mu.Unlock()
-	return e.save()
 }
 
 // finish closes the snapshot, or leaves none when there is nothing new in it.

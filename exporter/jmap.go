@@ -10,9 +10,10 @@ import (
 	"mailhaul/jmapclient"
 )
 
-// pageLimit is how many Emails a page asks for: what servers hand out at once
-// by default, and a bound on what a page takes in memory.
-const pageLimit = 500
+// A page asks for so many Emails, and fewer where the server gives out fewer at
+// once: it is a bound on what a page takes in memory.
+// The first page is small, so that the first blobs are asked for soon.
+const firstPage, pageLimit = 500, 1000
 
 // jmapSource is an account on a JMAP server.
 type jmapSource struct {
@@ -53,18 +54,26 @@ func (s *jmapSource) State(ctx context.Context, t account.Type) (string, error) 
 }
 
 func (s *jmapSource) Page(ctx context.Context, t account.Type, after string) (*SourcePage, error) {
-	limit := pageLimit
-	if n := s.a.Client.Limits().MaxObjectsInGet; n > 0 && n < pageLimit {
-		limit = int(n)
-	}
-	p, err := s.a.Page(ctx, t, jmapclient.PageArgs{
-		Sort: []jmapclient.Comparator{{Property: "receivedAt", IsAscending: true}},
-		// The total is worth its cost once.
-		After: after, Limit: limit, Total: after == "",
-	})
+	p, err := s.a.Page(ctx, t, pageArgs(after))
 	if err != nil {
 		return nil, sourceError(err)
 	}
+	return s.page(ctx, t, after, p)
+}
+
+func pageArgs(after string) jmapclient.PageArgs {
+	args := jmapclient.PageArgs{
+		Sort:  []jmapclient.Comparator{{Property: "receivedAt", IsAscending: true}},
+		After: after, Limit: pageLimit,
+	}
+	if after == "" {
+		args.Limit, args.Total = firstPage, true // the total is worth its cost once
+	}
+	return args
+}
+
+// page makes a page of what the server answered.
+func (s *jmapSource) page(ctx context.Context, t account.Type, after string, p *jmapclient.Page) (*SourcePage, error) {
 	page := &SourcePage{IDs: p.IDs, List: p.List, Total: p.Total}
 	// A short page is no proof of the end: a server may have a lower limit of
 	// its own (RFC 8620 §5.5).
@@ -111,8 +120,11 @@ func (s *jmapSource) Changes(ctx context.Context, t account.Type, since string) 
 	return c, sourceError(err)
 }
 
+// countArgs ask for the total alone.
+var countArgs = jmapclient.PageArgs{Limit: 1, Props: []string{"id"}, Total: true}
+
 func (s *jmapSource) Count(ctx context.Context, t account.Type) (int64, error) {
-	p, err := s.a.Page(ctx, t, jmapclient.PageArgs{Limit: 1, Props: []string{"id"}, Total: true})
+	p, err := s.a.Page(ctx, t, countArgs)
 	if err != nil {
 		return 0, err
 	}

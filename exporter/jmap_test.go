@@ -301,7 +301,7 @@ func TestJMAPRequestsGrowSlowlyWithMessages(t *testing.T) {
 			t.Errorf("the second time: %+v", res)
 		}
 		n = w.Requests()
-		if before[messages] = n["session"] + n["api"] + n["download"]; before[messages] > 10 {
+		if before[messages] = n["session"] + n["api"] + n["download"]; before[messages] > 4 {
 			t.Errorf("%d unchanged messages took %d requests: %v", messages, before[messages], n)
 		}
 	}

@@ -41,10 +41,14 @@ func (m *mail) list(ctx context.Context) error {
 			l.lot.wg.Wait()
 		}
 	}()
-	anchors := m.p.Anchors
+	anchors, first := m.p.Anchors, m.first
+	m.first = nil
 	go func() {
 		defer close(pages)
-		m.turnPages(reading, anchors, pages)
+		c, ok := m.src.(combiner)
+		if m.turnPages(reading, anchors, first, pages) && ok {
+			m.closeEarly(ctx, c, true)
+		}
 	}()
 	// The workers do not idle while a page is finished; the place moves behind
 	// a page when it is wholly in.
@@ -63,7 +67,7 @@ func (m *mail) list(ctx context.Context) error {
 		}
 		l := &listing{turned: page}
 		open = append(open, l)
-		if err := m.takePage(l); err != nil {
+		if err := m.takePage(l, open); err != nil {
 			return errors.Join(err, settle(1)) // all but this one
 		}
 		if err := settle(pagesAhead - 1); err != nil {
@@ -74,7 +78,6 @@ func (m *mail) list(ctx context.Context) error {
 		return errors.Join(err, settle(0))
 	}
 	if err := errors.Join(m.take.flush(), settle(0)); err != nil { // the last batch does not wait for those before
-
 		return err
 	}
 	m.run.Expect(0, 0)
@@ -88,8 +91,9 @@ type listing struct {
 	lot lot
 }
 
-// takePage notes what a page lists and starts taking it.
-func (m *mail) takePage(l *listing) error {
+// takePage notes what a page lists and starts taking it. It is the last of those
+// that are open.
+func (m *mail) takePage(l *listing, open []*listing) error {
 	if l.restart {
 		m.stage.done.Store(0)
 	}
@@ -102,12 +106,38 @@ func (m *mail) takePage(l *listing) error {
 	for _, id := range l.IDs {
 		m.unread[id] = true
 	}
+	var bytes int64
 	for _, o := range l.List {
 		delete(m.unread, o.ID())
-		m.listed.items, m.listed.bytes = m.listed.items+1, m.listed.bytes+max(0, m.take.sizeOf(o))
+		bytes += max(0, m.take.sizeOf(o))
 	}
+	m.listed.items, m.listed.bytes = m.listed.items+int64(len(l.List)), m.listed.bytes+bytes
 	m.expect()
-	return m.take.feed(&l.lot, l.List)
+	left := m.unlisted(open)
+	if m.take.toCome = -1; left >= 0 {
+		m.take.toCome = m.take.gatheredBytes + bytes + left*(m.listed.bytes/max(1, m.listed.items))
+	}
+	if err := m.take.feed(&l.lot, l.List); err != nil || left != 0 {
+		return err
+	}
+	return m.take.flush() // these were the last, as far as is known
+}
+
+// unlisted is how many Emails the pages behind these will list, -1 if that is not
+// known.
+func (m *mail) unlisted(open []*listing) int64 {
+	total := m.stage.total.Load()
+	if total <= 0 {
+		return -1
+	}
+	listed := m.p.Done
+	for _, l := range open {
+		if l.restart {
+			listed = 0
+		}
+		listed += int64(len(l.IDs))
+	}
+	return max(0, total-listed)
 }
 
 // expect tells the archive how much is still to come, as far as that can be
@@ -136,8 +166,9 @@ func (m *mail) settlePage(l *listing) error {
 	return m.savePlace()
 }
 
-// turnPages reads page after page into out, until the last or an error.
-func (m *mail) turnPages(ctx context.Context, anchors []string, out chan<- turned) {
+// turnPages reads page after page into out, until the last or an error, and
+// says whether that was the last. first is the first page if it was asked for.
+func (m *mail) turnPages(ctx context.Context, anchors []string, first func(context.Context) (*SourcePage, error), out chan<- turned) bool {
 	send := func(p turned) bool {
 		select {
 		case out <- p:
@@ -152,7 +183,14 @@ func (m *mail) turnPages(ctx context.Context, anchors []string, out chan<- turne
 		if len(anchors) > 0 {
 			after = anchors[len(anchors)-1]
 		}
-		page, err := m.src.Page(ctx, account.Email, after)
+		var page *SourcePage
+		var err error
+		if first != nil && after == "" {
+			page, err = first(ctx)
+		} else {
+			page, err = m.src.Page(ctx, account.Email, after)
+		}
+		first = nil
 		if errors.Is(err, ErrAnchorGone) && after != "" {
 			anchors = anchors[:len(anchors)-1]
 			if len(anchors) == 0 {
@@ -167,15 +205,18 @@ func (m *mail) turnPages(ctx context.Context, anchors []string, out chan<- turne
 		}
 		if err != nil {
 			send(turned{err: err})
-			return
+			return false
 		}
 		if len(page.IDs) == 0 {
-			return
+			return true
 		}
 		anchors = append(slices.Clone(anchors), page.IDs...)
 		anchors = anchors[max(0, len(anchors)-anchorsKept):]
-		if !send(turned{SourcePage: page, anchors: anchors, restart: restart}) || page.Last {
-			return
+		if !send(turned{SourcePage: page, anchors: anchors, restart: restart}) {
+			return false
+		}
+		if page.Last {
+			return true
 		}
 		restart = false
 	}

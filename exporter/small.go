@@ -11,7 +11,7 @@ import (
 
 // small exports a type that is listed whole and answers the state it is for.
 func (e *export) small(ctx context.Context, t account.Type) (state string, err error) {
-	list, state, err := e.src.All(ctx, t)
+	list, state, err := e.all(ctx, t)
 	if err != nil {
 		return "", err
 	}
@@ -47,6 +47,18 @@ func (e *export) small(ctx context.Context, t account.Type) (state string, err e
 	}
 	stage.emit(progress.Finished)
 	return state, nil
+}
+
+// all is what the source lists of a type, which may have been asked for already.
+func (e *export) all(ctx context.Context, t account.Type) ([]account.Object, string, error) {
+	e.mu.Lock()
+	l := e.ahead[t.Name]
+	delete(e.ahead, t.Name)
+	e.mu.Unlock()
+	if l == nil {
+		return e.src.All(ctx, t)
+	}
+	return l.list, l.state, l.err
 }
 
 // dropUnlisted marks as gone what the archive has and the server no longer lists.

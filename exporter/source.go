@@ -70,6 +70,32 @@ type blobBatcher interface {
 	fetchBatch(ctx context.Context, blobIDs []string, take func(blobID string, data []byte) error) error
 }
 
+// combiner is a source that answers several questions for one request: far away
+// each costs a round trip.
+type combiner interface {
+	// lists is All for several types.
+	lists(ctx context.Context, types []account.Type) map[string]*listed
+	// begin is State and then the first Page of Emails.
+	begin(ctx context.Context) (state string, first func(ctx context.Context) (*SourcePage, error), err error)
+	// closing is Changes of Email, then Count and, if wanted, All of Mailbox as they
+	// are after these changes.
+	closing(ctx context.Context, since string, mailboxes bool) (*closing, error)
+}
+
+// listed is what All answers.
+type listed struct {
+	list  []account.Object
+	state string
+	err   error
+}
+
+// closing is what is known at the end of an export, if nothing changed any more.
+type closing struct {
+	*jmapclient.Changes
+	count     func() (int64, error)
+	mailboxes *listed // nil: not asked for
+}
+
 // faultTeller is a source that finds things to tell about while it is read.
 type faultTeller interface {
 	tellFaults(tell func(progress.Event))

@@ -42,6 +42,7 @@ type taker struct {
 	size          *batchSize
 	gathered      []work
 	gatheredBytes int64
+	toCome        int64 // bytes that are still to be sent for, -1: not known
 
 	mu       sync.Mutex
 	inFlight map[string]bool // blob ids
@@ -59,7 +60,7 @@ type lot struct {
 
 func (e *export) taker(ctx context.Context, t account.Type, s *stage) *taker {
 	k := &taker{src: e.src, run: e.run, t: t, stage: s, tally: e.tallies[t.Name], got: &e.got, caller: ctx,
-		bytes: semaphore.NewWeighted(bytesInFlight), inFlight: map[string]bool{}}
+		bytes: semaphore.NewWeighted(bytesInFlight), inFlight: map[string]bool{}, toCome: -1}
 	if b, ok := e.src.(blobBatcher); ok && b.batches() {
 		k.batch, k.size = b, newBatchSize(b.batchLimit())
 	}

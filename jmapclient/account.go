@@ -52,17 +52,6 @@ func (a *Account) request(using []string, calls ...*call) *request {
 	return &request{account: a, using: using, calls: calls}
 }
 
-// one carries out a single call of a type.
-func (a *Account) one(ctx context.Context, t account.Type, method string, args map[string]any, read func([]byte) error) error {
-	using, err := a.using(t, method)
-	if err != nil {
-		return err
-	}
-	k := a.call(method, args)
-	k.read = read
-	return a.Client.send(ctx, a.request(using, k))
-}
-
 // call is a method call with the account's id.
 func (a *Account) call(method string, args map[string]any) *call {
 	args = maps.Clone(args)

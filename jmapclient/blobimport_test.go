@@ -270,7 +270,7 @@ func TestImportAndUploadFailApart(t *testing.T) {
 		"import fails":                {[][3]string{fail("serverFail", "0"), upOK}, Unknown, 0, true, 1},
 		"import is refused":           {[][3]string{fail("invalidArguments", "0"), upOK}, Invalid, 0, true, 1},
 		"import is not answered":      {[][3]string{upOK}, Unknown, 0, true, 1},
-		"import is rationed":          {[][3]string{fail("rateLimit", "0"), upOK}, Unreachable, 0, true, 15},
+		"import is rationed":          {[][3]string{fail("rateLimit", "0"), upOK}, Unreachable, 0, true, 10}, // pauses vary
 		"both fail":                   {[][3]string{fail("forbidden", "0"), fail("unknownMethod", "1")}, Forbidden, Unsupported, false, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,6 +48,7 @@ func (c *Client) Dead(e Endpoint) bool {
 // breaker keeps one dead endpoint from costing every item its own retries.
 type breaker struct {
 	mu      sync.Mutex
+	answers int           // requests that were answered
 	row     int           // requests in a row that were given up on
 	open    bool          // the endpoint is dead
 	probing chan struct{} // closed when the probe that is out has its outcome, nil when none is out
@@ -58,6 +59,14 @@ func (b *breaker) worked() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.row, b.open = 0, false
+	b.answers++
+}
+
+// heard is how many requests were answered so far.
+func (b *breaker) heard() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.answers
 }
 
 // weak says that the endpoint is not worth a second try.

@@ -4,7 +4,7 @@
 // [Dial] finds the session from whatever the user typed and signs in. A
 // [Client] then resolves names to an [Account], and everything else is a method
 // of the account: reads ([Account.Get], [Account.All], [Account.Page],
-// [Account.Changes]), writes ([Account.Set], [Account.Import],
+// [Account.Changes], several in one request: [Account.Together]), writes ([Account.Set], [Account.Import],
 // [Account.CopyEmails]), blobs that stream both ways ([Account.Upload],
 // [Account.Download]), small blobs many in a request ([Account.Blobs],
 // [Account.ImportBlobs]), and [Account.Call] for what has no typed method.
@@ -35,7 +35,7 @@
 // The way of a call: methods.go, set.go, email.go, blobget.go and blobimport.go
 // build invocations; wire.go encodes them, payload.go with blobs among them;
 // answer.go and scan.go split and read the answers; blob.go does the same for
-// blobs on their own; retry.go decides whether to try again, breaker.go when it
+// blobs on their own; together.go puts several reads into one request; retry.go decides whether to try again, breaker.go when it
 // is no use; gate.go and climb.go when it is its turn; transport.go sends one
 // request, transfer.go watches its bodies, line.go the speed they come with;
 // faults.go says what an answer means. discover.go finds the session, resolve.go

@@ -33,7 +33,8 @@ var sharesRation = [lanes]int{reading: 0, writing: 0, uploading: 1}
 // gate decides how many requests of one client are out at once: within the
 // server's limits and the user's, as many of each lane as get most done
 // (docs/decisions/concurrency.md). Who came first goes first, unless it is
-// only its own lane that is full.
+// only its own lane that is full, or another is ahead of all: what is small and
+// tells what to send next, as a page of a list, does not wait behind megabytes.
 type gate struct {
 	now  func() time.Time
 	most int // of all lanes together, 0: the rations alone
@@ -66,6 +67,7 @@ type traffic struct {
 // pass lets one request out.
 type pass struct {
 	lane   lane
+	ahead  bool
 	ready  chan struct{} // closed once it is given
 	round  int           // of the lane's climb when it was given
 	given  time.Time
@@ -103,10 +105,14 @@ func (g *gate) room(l lane) int {
 }
 
 // enter waits until a request may go out. leave must follow.
-func (g *gate) enter(ctx context.Context, l lane) (*pass, error) {
-	p := &pass{lane: l, ready: make(chan struct{})}
+func (g *gate) enter(ctx context.Context, l lane, ahead bool) (*pass, error) {
+	p := &pass{lane: l, ahead: ahead, ready: make(chan struct{})}
 	g.mu.Lock()
-	g.waiting = append(g.waiting, p)
+	at := slices.IndexFunc(g.waiting, func(w *pass) bool { return !w.ahead })
+	if at < 0 || !ahead {
+		at = len(g.waiting)
+	}
+	g.waiting = slices.Insert(g.waiting, at, p)
 	g.admit()
 	g.mu.Unlock()
 	select {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
@@ -76,7 +78,7 @@ func atFixed(c *curve, last time.Duration) (fixed [mostAtOnce + 1]float64, best 
 // through is the way through a gate when all goes well.
 func through(t *testing.T, g *gate, l lane) func(func() int64) {
 	return func(serve func() int64) {
-		p, err := g.enter(t.Context(), l)
+		p, err := g.enter(t.Context(), l, false)
 		if err != nil {
 			t.Error(err)
 			return
@@ -155,7 +157,7 @@ func TestTheGateFollowsWhatTheServerTakes(t *testing.T) {
 		var takes, refusals atomic.Int64
 		way := func(serve func() int64) {
 			for {
-				p, err := g.enter(t.Context(), reading)
+				p, err := g.enter(t.Context(), reading, false)
 				if err != nil {
 					t.Error(err)
 					return
@@ -196,7 +198,7 @@ func TestTheGateGivesWay(t *testing.T) {
 	for _, want := range []int{2, 1, 1} {
 		var out []*pass
 		for range g.lanes[reading].climb.width {
-			p, err := g.enter(t.Context(), reading)
+			p, err := g.enter(t.Context(), reading, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -212,6 +214,34 @@ func TestTheGateGivesWay(t *testing.T) {
 	if n := g.lanes[uploading].climb.width; n != begins[uploading] {
 		t.Errorf("%d uploads at once, want %d as before", n, begins[uploading])
 	}
+}
+
+// A page of a list does not wait behind megabytes of blobs that were asked for
+// before it, but behind the pages that were.
+func TestTheGateLetsSmallReadsAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(time.Now, 0)
+		g.allow(1, 1)
+		var order []string
+		var group sync.WaitGroup
+		for _, name := range []string{"blobs", "more blobs", "page", "next page"} {
+			group.Go(func() {
+				p, err := g.enter(t.Context(), reading, strings.Contains(name, "page"))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				order = append(order, name)
+				time.Sleep(time.Second)
+				g.leave(p, done, 1)
+			})
+			synctest.Wait()
+		}
+		group.Wait()
+		if diff := cmp.Diff([]string{"blobs", "page", "next page", "more blobs"}, order); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
 }
 
 // Whatever comes and whatever becomes of it, no limit is passed, and all get
@@ -272,14 +302,14 @@ func TestTheGateKeepsItsLimits(t *testing.T) {
 				before := func() int { g.mu.Lock(); defer g.mu.Unlock(); return g.out + len(g.waiting) }
 				n := before()
 				if ctx.Err() != nil {
-					if p, err := g.enter(ctx, l); err == nil {
+					if p, err := g.enter(ctx, l, false); err == nil {
 						out = append(out, p)
 					}
 					return
 				}
 				ch := make(chan *pass, 1)
 				go func() {
-					if p, err := g.enter(context.Background(), l); err == nil {
+					if p, err := g.enter(context.Background(), l, false); err == nil {
 						ch <- p
 					}
 				}()

@@ -76,12 +76,22 @@ func (a *Account) Get(ctx context.Context, t account.Type, ids []string, props [
 
 // get is one Foo/get; ids nil asks for all.
 func (a *Account) get(ctx context.Context, t account.Type, ids []string, props []string) (*GetResult, error) {
-	var got GetResult
-	args := map[string]any{"ids": ids, "properties": orAll(props, t)}
-	if err := a.one(ctx, t, t.Name+"/get", args, readGet(&got)); err != nil {
+	q, err := a.askGet(t, ids, props)
+	if err != nil {
 		return nil, err
 	}
-	return &got, nil
+	return pose(ctx, a, q)
+}
+
+func (a *Account) askGet(t account.Type, ids []string, props []string) (*question[*GetResult], error) {
+	using, err := a.using(t, t.Name+"/get")
+	if err != nil {
+		return nil, err
+	}
+	get := a.call(t.Name+"/get", map[string]any{"ids": ids, "properties": orAll(props, t)})
+	got := &GetResult{}
+	get.read = readGet(got)
+	return &question[*GetResult]{using: using, calls: []*call{get}, said: func() *GetResult { return got }}, nil
 }
 
 func orAll(props []string, t account.Type) []string {
@@ -103,6 +113,11 @@ func (a *Account) State(ctx context.Context, t account.Type) (string, error) {
 // stopsAt is where Stalwart cuts an answer to `ids: null`, silently.
 const stopsAt = 500
 
+// cut says whether an answer to `ids: null` may lack objects.
+func (a *Account) cut(got *GetResult) bool {
+	return int64(len(got.List)) >= a.Client.limits.MaxObjectsInGet || len(got.List) == stopsAt
+}
+
 // maxAll bounds how many objects All reads: of mailboxes, scripts and identities
 // nobody has as many, and a server that never comes to an end has.
 const maxAll = 100_000
@@ -112,13 +127,12 @@ const maxAll = 100_000
 // with Foo/query.
 func (a *Account) All(ctx context.Context, t account.Type, props []string) (*GetResult, error) {
 	got, err := a.get(ctx, t, nil, props)
-	limit := int(a.Client.limits.MaxObjectsInGet)
 	// RFC 8620 §5.1: requestTooLarge instead of a cut; or too large for us.
 	tooMany := KindOf(err) == Limit || errors.Is(err, errTooMuch)
 	if err != nil && !tooMany {
 		return nil, err
 	}
-	if !tooMany && len(got.List) < limit && len(got.List) != stopsAt {
+	if !tooMany && !a.cut(got) {
 		return got, nil
 	}
 	all, qerr := a.pages(ctx, t, props)
@@ -201,6 +215,14 @@ type Page struct {
 // ids that it gave before or with ever new ones. Who pages stops at a page that
 // brings nothing new, and holds no more of the pages before than it must.
 func (a *Account) Page(ctx context.Context, t account.Type, p PageArgs) (*Page, error) {
+	q, err := a.askPage(t, p)
+	if err != nil {
+		return nil, err
+	}
+	return pose(ctx, a, q)
+}
+
+func (a *Account) askPage(t account.Type, p PageArgs) (*question[*Page], error) {
 	using, err := a.using(t, t.Name+"/query")
 	if err != nil {
 		return nil, err
@@ -223,10 +245,8 @@ func (a *Account) Page(ctx context.Context, t account.Type, p PageArgs) (*Page, 
 		args["calculateTotal"] = true
 	}
 	query := a.call(t.Name+"/query", args)
-	get := a.call(t.Name+"/get", map[string]any{
-		"#ids":       map[string]any{"resultOf": "0", "name": t.Name + "/query", "path": "/ids"},
-		"properties": orAll(p.Props, t),
-	})
+	get := a.call(t.Name+"/get", map[string]any{"properties": orAll(p.Props, t)})
+	get.idsOf = query
 	var asked struct {
 		QueryState string
 		IDs        []string
@@ -234,14 +254,13 @@ func (a *Account) Page(ctx context.Context, t account.Type, p PageArgs) (*Page, 
 	}
 	var got GetResult
 	query.read, get.read = into(&asked), readGet(&got)
-	if err := a.Client.send(ctx, a.request(using, query, get)); err != nil {
-		return nil, err
-	}
-	page := &Page{QueryState: asked.QueryState, IDs: asked.IDs, State: got.State, List: got.List, NotFound: got.NotFound, Total: -1}
-	if p.Total && asked.Total != nil {
-		page.Total = *asked.Total
-	}
-	return page, nil
+	return &question[*Page]{using: using, calls: []*call{query, get}, said: func() *Page {
+		page := &Page{QueryState: asked.QueryState, IDs: asked.IDs, State: got.State, List: got.List, NotFound: got.NotFound, Total: -1}
+		if p.Total && asked.Total != nil {
+			page.Total = *asked.Total
+		}
+		return page
+	}}, nil
 }
 
 // Changes is one page of Foo/changes (RFC 8620 §5.2). An id may be in several
@@ -256,8 +275,11 @@ type Changes struct {
 // is not bounded, but for one that leads to the state it came from. The error is of kind
 // CannotCalculateChanges also for a state that the server calls invalid.
 func (a *Account) Changes(ctx context.Context, t account.Type, since string) (*Changes, error) {
-	var ch Changes
-	err := a.one(ctx, t, t.Name+"/changes", map[string]any{"sinceState": since}, into(&ch))
+	q, err := a.askChanges(t, since)
+	if err != nil {
+		return nil, err
+	}
+	ch, err := pose(ctx, a, q)
 	var e *Error
 	if errors.As(err, &e) && e.Kind == Invalid && e.Type == "invalidArguments" {
 		e.Kind = CannotCalculateChanges
@@ -265,9 +287,23 @@ func (a *Account) Changes(ctx context.Context, t account.Type, since string) (*C
 	if err != nil {
 		return nil, err
 	}
-	if ch.HasMore && ch.NewState == since {
+	if ch.stuck(since) {
 		return nil, &Error{Kind: ServerFault, Op: t.Name + "/changes", Account: a.label(),
 			Detail: "there are more changes, says the server, but from the same state"}
 	}
-	return &ch, nil
+	return ch, nil
+}
+
+// stuck says whether these changes lead nowhere.
+func (ch *Changes) stuck(since string) bool { return ch.HasMore && ch.NewState == since }
+
+func (a *Account) askChanges(t account.Type, since string) (*question[*Changes], error) {
+	using, err := a.using(t, t.Name+"/changes")
+	if err != nil {
+		return nil, err
+	}
+	changes := a.call(t.Name+"/changes", map[string]any{"sinceState": since})
+	ch := &Changes{}
+	changes.read = into(ch)
+	return &question[*Changes]{using: using, calls: []*call{changes}, said: func() *Changes { return ch }}, nil
 }

@@ -51,6 +51,7 @@ func (c *Client) persist(ctx context.Context, x *exchange) (*fault, error) {
 	began := c.now()
 	var asked time.Duration // waited because the server asked for it
 	var held time.Duration  // waited for the outcome of a probe
+	var others int          // requests that had been answered when this one was first met with silence
 	count := map[class]int{}
 	for {
 		now := c.now()
@@ -68,10 +69,15 @@ func (c *Client) persist(ctx context.Context, x *exchange) (*fault, error) {
 		}
 		count[f.class]++
 		most, counted := againFor[f.class]
-		if f.class == silent && x.transfer {
+		switch {
+		case f.class == silent && x.transfer:
 			most = againForBlob
+		case f.class == silent && count[silent] == 1:
+			others = breaker.heard()
 		}
-		if counted && count[f.class] > most || breaker.weak() || x.probe && f.refusal() {
+		// It is neither the line nor the server then, but what is asked.
+		alone := func() bool { return f.class == silent && count[silent] > 1 && !x.transfer && breaker.heard() > others }
+		if counted && count[f.class] > most || breaker.weak() || alone() || x.once || x.probe && f.refusal() {
 			return f, f.last(x)
 		}
 		pause := pauses.NextBackOff()
@@ -90,13 +96,16 @@ func (c *Client) persist(ctx context.Context, x *exchange) (*fault, error) {
 		} else if c.now().Sub(began)-asked-held+pause > c.giveUpAfter {
 			return f, f.last(x)
 		}
-		c.nRetries.Add(1)
 		if c.onWait != nil && pause > 0 {
 			c.onWait(f.reason(), c.now().Add(pause))
 		}
 		if err := c.sleep(ctx, pause); err != nil {
 			return f, x.fault(final, Cancelled, err).last(x)
 		}
+		if alone() {
+			return f, f.last(x)
+		}
+		c.nRetries.Add(1)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/http/httptrace"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -67,6 +68,8 @@ type exchange struct {
 	lane              lane                             // where it waits for its turn
 	transfer          bool                             // a blob: no deadline for the whole
 	creates           bool                             // must not be carried out twice
+	once              bool                             // is tried once
+	bulky             bool                             // an API request whose answer is megabytes of blobs
 	foreign           bool                             // about an account that is not the session's
 	take              func(resp *http.Response) *fault // reads a 2xx answer; nil is success
 	tries             int                              // out: how often it was sent
@@ -82,7 +85,7 @@ var (
 
 // attempt sends the request once.
 func (c *Client) attempt(ctx context.Context, x *exchange) (f *fault) {
-	pass, err := c.gate.enter(ctx, x.lane)
+	pass, err := c.gate.enter(ctx, x.lane, x.lane == reading && !x.bulky && !x.transfer)
 	if err != nil {
 		return x.fault(final, Cancelled, err)
 	}
@@ -162,6 +165,14 @@ type connection struct{ there, fresh atomic.Bool }
 func (n *connection) got(info httptrace.GotConnInfo) {
 	n.there.Store(true)
 	n.fresh.Store(!info.Reused)
+}
+
+// OnSent is a context whose first request calls f when it has a connection to go
+// out on. Who has requests that others wait for and such that nobody does, and
+// few connections that stand, sends the others after it.
+func OnSent(ctx context.Context, f func()) context.Context {
+	f = sync.OnceFunc(f)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { f() }})
 }
 
 // outcomeOf is what a try tells the gate.

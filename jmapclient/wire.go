@@ -23,6 +23,7 @@ type call struct {
 	blobs   map[string][]byte // of Blob/upload, by creation id; they are sent with args
 	blobSet bool              // in the form of Cyrus's Blob/set
 	mayFail bool              // its failure is not that of the request
+	idsOf   *call             // a Foo/query of the same request, whose ids are this one's (RFC 8620 §3.7); nil: they are in args
 	answer  json.RawMessage   // out
 	failed  *fault            // out, of one that may fail
 }
@@ -53,6 +54,7 @@ type request struct {
 	using   []string
 	item    string
 	creates bool // not to be carried out twice
+	once    bool // not to be tried again: whoever asks has another way
 	calls   []*call
 	body    *[]byte                    // a buffer for the answer, of which then nothing may be kept; nil for one of its own
 	tries   int                        // out
@@ -66,7 +68,7 @@ func (c *Client) send(ctx context.Context, r *request) error {
 	x := &exchange{
 		op: r.calls[0].method, item: r.item, method: http.MethodPost, url: c.apiURL,
 		contentType: "application/json", accept: "application/json",
-		size: body.size(), open: body.open, endpoint: API, lane: r.lane(), creates: r.creates,
+		size: body.size(), open: body.open, endpoint: API, lane: r.lane(), creates: r.creates, once: r.once, bulky: r.body != nil,
 	}
 	if r.account != nil {
 		x.account = r.account.label()
@@ -104,6 +106,9 @@ func (r *request) lane() lane {
 func encode(r *request) payload {
 	req := jmap.Request{Using: r.using}
 	for i, k := range r.calls {
+		if k.idsOf != nil {
+			k.args["#ids"] = map[string]any{"resultOf": strconv.Itoa(slices.Index(r.calls, k.idsOf)), "name": k.idsOf.method, "path": "/ids"}
+		}
 		req.Calls = append(req.Calls, jmap.Invocation{Name: k.method, CallID: strconv.Itoa(i), Args: k.args})
 	}
 	text := append([]byte(`{"using":`), account.Marshal(req.Using)...)
