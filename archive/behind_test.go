@@ -109,7 +109,10 @@ func TestAFailureWhileMoreIsPutLosesNothing(t *testing.T) {
 			must(t, errors.Join(err, a.Close()))
 			break
 		}
-		if !errors.Is(err, cause) && !(err == nil && strings.HasPrefix(what, "remove")) {
+		// What need not be done: a large message's spool is removed by the next run,
+		// and a lock holds without its holder's number when there is no room for that.
+		needless := strings.HasPrefix(what, "remove") || cause == syscall.ENOSPC && strings.HasSuffix(what, ".pid")
+		if !errors.Is(err, cause) && !(err == nil && needless) {
 			t.Errorf("point %d, %s: %v", at, what, err)
 		}
 		must(t, a.Close())

@@ -136,3 +136,50 @@ func BenchmarkReindex(b *testing.B) {
 		must(b, err)
 	}
 }
+
+// BenchmarkJournal takes the two notes of a batch of 50 messages: that it goes
+// out, and that it is done. It says how many messages a second that makes.
+func BenchmarkJournal(b *testing.B) {
+	const size = 50
+	a := create(b)
+	j := journal(b, a)
+	batch := make([]Entry, size)
+	var marked, done time.Duration
+	n := 0
+	for b.Loop() {
+		for i := range batch {
+			n++
+			batch[i] = Entry{Type: "Email", SourceID: fmt.Sprintf("M%x", uint64(n)*0x9E3779B97F4A7C15), Blob: sumOf([]byte(fmt.Sprint(n))), State: InFlight,
+				Applied: `{"mailboxes":["a","b"],"keywords":["$seen"],"received":1000000000,"created":true}`}
+		}
+		start := time.Now()
+		must(b, j.Put(batch...))
+		marked += time.Since(start)
+		for i := range batch {
+			batch[i].State, batch[i].TargetID, batch[i].TargetBlobID = Done, "T"+batch[i].SourceID, "B"+batch[i].SourceID
+		}
+		start = time.Now()
+		must(b, j.Put(batch...))
+		done += time.Since(start)
+	}
+	b.ReportMetric(float64(n)/(marked+done).Seconds(), "messages/s")
+	b.ReportMetric(float64(marked.Microseconds())/float64(b.N), "µs/mark")
+	b.ReportMetric(float64(done.Microseconds())/float64(b.N), "µs/done")
+}
+
+// BenchmarkListing puts pages of 500 messages into the listing.
+func BenchmarkListing(b *testing.B) {
+	a := create(b)
+	j := journal(b, a)
+	page := make([]Listed, 500)
+	n := 0
+	for b.Loop() {
+		for i := range page {
+			n++
+			id := fmt.Sprintf("%x", uint64(n)*0x9E3779B97F4A7C15)
+			page[i] = Listed{ID: "T" + id, BlobID: "B" + id, Key: fmt.Sprintf("%d/1000", n), MessageIDs: id + "@example.org"}
+		}
+		must(b, j.ListPut(page...))
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "messages/s")
+}

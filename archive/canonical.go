@@ -35,13 +35,14 @@ type segment struct {
 var canonicals = sync.Pool{New: func() any { return new(canonical) }}
 
 // digest is what the catalog keeps of an object to see whether it changed. data
-// is any writing of o.
-func digest(o account.Object, data []byte) []byte {
+// is any writing of it.
+func digest(data []byte) []byte {
 	c := canonicals.Get().(*canonical)
 	defer canonicals.Put(c)
 	c.out, c.odd, c.segs = c.out[:0], false, c.segs[:0]
 	rest := c.value(data, 0)
 	if c.odd || len(space(rest)) > 0 {
+		o, _ := account.ParseObject(data) // it was read, or written, before
 		c.out = append(c.out[:0], o.Encode()...)
 	}
 	sum := sha256.Sum256(c.out)

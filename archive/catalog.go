@@ -1,7 +1,9 @@
 package archive
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -85,7 +87,7 @@ func openCatalog(path string, readOnly bool) (*catalog, error) {
 	c.read.SetMaxIdleConns(4)
 	if !readOnly {
 		c.write, err = sql.Open("sqlite", dsn(path, "mode=rw", "_txlock=immediate", "_pragma=busy_timeout(30000)", "_pragma=cache_size(-8000)",
-			"_pragma=synchronous(FULL)", "_pragma=journal_size_limit(67108864)"))
+			"_pragma=synchronous(FULL)", "_pragma=journal_size_limit(67108864)", "_pragma=wal_autocheckpoint(4000)"))
 		if err != nil {
 			return nil, errors.Join(err, c.close())
 		}
@@ -181,8 +183,8 @@ func rows[T any](c *catalog, scan func(*sql.Rows) (T, error), query string, args
 	return list, rs.Err()
 }
 
-// update runs f in one transaction on the writing connection. What for is said
-// as for a person.
+// update runs f in one transaction on the writing connection, which is durable
+// when it returns. What for is said as for a person.
 func (c *catalog) update(doing string, f func(tx *sql.Tx) error) error {
 	if c.write == nil {
 		return fs.ErrPermission
@@ -192,10 +194,50 @@ func (c *catalog) update(doing string, f func(tx *sql.Tx) error) error {
 		if err != nil {
 			return err
 		}
-		if err := f(tx); err != nil {
-			_ = tx.Rollback() // after some errors, as of a full disk, SQLite has done so itself
+		return finishTx(tx, f(tx))
+	})
+}
+
+// updateSoon is update but for this: a loss of power may undo it, together with
+// all that came after it, until the next update returns. The death of a process
+// undoes nothing. It spares the disk an fsync.
+func (c *catalog) updateSoon(doing string, f func(tx *sql.Tx) error) error {
+	if c.write == nil {
+		return fs.ErrPermission
+	}
+	return failpoint.Do(doing, c.path, func() error {
+		ctx := context.Background()
+		conn, err := c.write.Conn(ctx) // the one there is: an update waits meanwhile
+		if err != nil {
 			return err
 		}
-		return tx.Commit()
+		_, err = conn.ExecContext(ctx, `PRAGMA synchronous = NORMAL`)
+		if err == nil {
+			var tx *sql.Tx
+			if tx, err = conn.BeginTx(ctx, nil); err == nil {
+				err = finishTx(tx, f(tx))
+			}
+		}
+		if _, e := conn.ExecContext(ctx, `PRAGMA synchronous = FULL`); e != nil { // then a new connection takes its place
+			err = errors.Join(err, e)
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+		return errors.Join(err, ignoreClosed(conn.Close()))
 	})
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, sql.ErrConnDone) {
+		return nil
+	}
+	return err
+}
+
+// finishTx ends a transaction whose work came to err.
+func finishTx(tx *sql.Tx, err error) error {
+	if err != nil {
+		_ = tx.Rollback() // after some errors, as of a full disk, SQLite has done so itself
+		return err
+	}
+	return tx.Commit()
 }

@@ -145,8 +145,8 @@ func expectHeld(t testing.TB, a *Archive, members []frame) {
 		m, _ := parseName(f.name)
 		query, args := `SELECT pack, start, length FROM blob WHERE hash = ?`, []any{m.hash.bytes()}
 		if m.kind == kindObject {
-			row, err := parseRow(f)
-			must(t, err)
+			row := f.row
+			must(t, f.rowErr)
 			query, args = `SELECT pack, start, length FROM record WHERE type = ? AND id = ? AND snapshot = ?`, []any{row.typ, row.id, row.snapshot}
 		}
 		var p place

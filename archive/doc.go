@@ -23,8 +23,10 @@
 //
 // Blobs are stored once, under their SHA-256. Objects are stored once a change:
 // a record holds from the snapshot that wrote it until another record of the
-// same type and id, or a mark that the object is gone, takes its place. Nothing
-// is ever removed, so that each finished snapshot can be read as it was.
+// same type and id, or a mark that the object is gone, takes its place. So each
+// finished snapshot can be read as it was, until [Archive.Prune] forgets it: that
+// frees what no other needs, by copying what is needed of a pack into a new one,
+// frame by frame, and removing the pack.
 //
 // docs/archive-format.md describes the format completely. Version 1 archives
 // will be read by every later mailhaul.

@@ -119,11 +119,16 @@ func (r *Run) Discard() error {
 	if err != nil {
 		return err
 	}
+	pruned, err := r.a.lastPruned()
+	if err != nil {
+		return err
+	}
 	err = r.a.cat.update("give up the snapshot", func(tx *sql.Tx) error {
 		if !put {
 			// A snapshot begins with a pack of its own: Finish seals the last one. Not so
 			// the one that follows a loss: there the pack may have what was lost last.
-			const since = ` WHERE pack > coalesce((SELECT pack FROM snapshot WHERE record IS NOT NULL ORDER BY n DESC LIMIT 1), 0)`
+			// What a Prune copied lies behind all.
+			since := fmt.Sprintf(` WHERE pack > max(%d, coalesce((SELECT pack FROM snapshot WHERE %s ORDER BY n DESC LIMIT 1), 0))`, pruned.Pack, isFinished)
 			err := tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM record`+since+` AND snapshot = ?1) OR (?2 = 0 OR ?1 > ?2 + 1) AND EXISTS (SELECT 1 FROM blob`+since+`)`,
 				r.n, lost).Scan(&put)
 			if err != nil {

@@ -10,16 +10,24 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Journal is what an import knows about one target account. It is the
 // importer's; the archive only keeps it. Every method that changes something is
-// durable when it returns. Its methods may be called from several goroutines.
+// durable when it returns, but for those that say otherwise. Its methods may be
+// called from several goroutines.
 type Journal struct {
 	a     *Archive
 	n     int64
 	locks []*lock
+
+	mu       sync.Mutex
+	surveyed surveyed     // the last survey
+	writes   atomic.Int64 // how often entries were written
+	losses   atomic.Int64 // how often some were taken away, or became another message's
 }
 
 // State of an entry.
@@ -67,6 +75,9 @@ func (a *Archive) Journal(server, accountID, accountName string) (*Journal, erro
 	if l, err = a.shareCatalog(); err == nil {
 		j.locks = append(j.locks, l)
 		err = j.update("open the journal", func(tx *sql.Tx) error {
+			if err := reformIndexes(tx); err != nil {
+				return err
+			}
 			return tx.QueryRow(`INSERT INTO journal (server, account_id, account_name, updated) VALUES (?, ?, ?, ?)
 				ON CONFLICT DO UPDATE SET account_name = excluded.account_name RETURNING n`, server, accountID, accountName, now()).Scan(&j.n)
 		})
@@ -129,55 +140,26 @@ func (j *Journal) Close() error {
 }
 
 func (j *Journal) update(doing string, f func(tx *sql.Tx) error) error {
+	return j.tell(doing, j.a.cat.update, f)
+}
+
+// updateSoon is update for what a loss of power may undo, see catalog.updateSoon.
+func (j *Journal) updateSoon(doing string, f func(tx *sql.Tx) error) error {
+	return j.tell(doing, j.a.cat.updateSoon, f)
+}
+
+func (j *Journal) tell(doing string, update func(string, func(*sql.Tx) error) error, f func(tx *sql.Tx) error) error {
 	if j.locks == nil {
 		return errors.New("the journal is closed")
 	}
-	return j.tellNeed(j.a.catalogError(doing, j.a.cat.update(doing, f)))
-}
-
-// Put writes entries, replacing those of the same type and source id, in one
-// transaction.
-func (j *Journal) Put(entries ...Entry) error {
-	return j.update("write the journal", func(tx *sql.Tx) error {
-		s, err := tx.Prepare(putEntry)
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		for _, e := range entries {
-			if e.Blob != "" && !e.Blob.valid() {
-				return fmt.Errorf("%s %q: %.80q is no hash", e.Type, e.SourceID, e.Blob)
-			}
-			if _, err := s.Exec(j.n, e.Type, e.SourceID, e.Blob.bytes(), e.State, e.TargetID, e.TargetBlobID, e.Applied, e.Checked, e.Reason); err != nil {
-				return err
-			}
-		}
-		_, err = tx.Exec(`UPDATE journal SET updated = ? WHERE n = ?`, now(), j.n)
-		return err
-	})
-}
-
-// putEntry is an upsert: a REPLACE would take the row out of every index first.
-const putEntry = `INSERT INTO entry (journal, type, source_id, blob, state, target_id, target_blob_id, applied, checked, reason)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-	ON CONFLICT DO UPDATE SET blob = excluded.blob, state = excluded.state, target_id = excluded.target_id, target_blob_id = excluded.target_blob_id,
-		applied = excluded.applied, checked = excluded.checked, reason = excluded.reason`
-
-// Delete forgets entries.
-func (j *Journal) Delete(typ string, sourceIDs ...string) error {
-	return j.update("write the journal", func(tx *sql.Tx) error {
-		for _, id := range sourceIDs {
-			if _, err := tx.Exec(`DELETE FROM entry WHERE journal = ? AND type = ? AND source_id = ?`, j.n, typ, id); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return j.tellNeed(j.a.catalogError(doing, update(doing, f)))
 }
 
 const entryColumns = `e.type, e.source_id, e.blob, e.state, e.target_id, e.target_blob_id, e.applied, e.checked, e.reason`
 
-func scanEntry(rs *sql.Rows) (e Entry, err error) {
+const getEntry = `SELECT ` + entryColumns + ` FROM entry e WHERE e.journal = ? AND e.type = ? AND e.source_id = ?`
+
+func scanEntry[R interface{ Scan(into ...any) error }](rs R) (e Entry, err error) {
 	var blob []byte
 	err = rs.Scan(&e.Type, &e.SourceID, &blob, &e.State, &e.TargetID, &e.TargetBlobID, &e.Applied, &e.Checked, &e.Reason)
 	e.Blob = hashOf(blob)
@@ -186,7 +168,7 @@ func scanEntry(rs *sql.Rows) (e Entry, err error) {
 
 // Get reads one entry.
 func (j *Journal) Get(typ, sourceID string) (Entry, bool, error) {
-	list, err := rows(j.a.cat, scanEntry, `SELECT `+entryColumns+` FROM entry e WHERE e.journal = ? AND e.type = ? AND e.source_id = ?`, j.n, typ, sourceID)
+	list, err := rows(j.a.cat, scanEntry, getEntry, j.n, typ, sourceID)
 	if err != nil || len(list) == 0 {
 		return Entry{}, false, j.a.catalogError("read the journal", err)
 	}
@@ -241,16 +223,13 @@ type entryCount struct {
 	n       int64
 }
 
-// countEntries counts entries for which a condition holds. Nearly all of them
-// are done: these are all but the others, which have an index.
+// countEntries counts entries for which a condition holds. Those that are done
+// and those that are not have an index each.
 func (a *Archive) countEntries(where string, args ...any) ([]entryCount, error) {
-	counts, err := rows(a.cat, func(rs *sql.Rows) (c entryCount, err error) {
+	return rows(a.cat, func(rs *sql.Rows) (c entryCount, err error) {
 		return c, rs.Scan(&c.journal, &c.typ, &c.state, &c.n)
-	}, `WITH open AS (SELECT journal, type, state, count(*) AS n FROM entry e WHERE `+where+` AND e.state <> 'done' GROUP BY journal, type, state)
-		SELECT * FROM open UNION ALL
-		SELECT journal, type, 'done', count(*) - coalesce((SELECT sum(n) FROM open o WHERE o.journal = e.journal AND o.type = e.type), 0)
-			FROM entry e WHERE `+where+` GROUP BY journal, type`, append(args, args...)...)
-	return slices.DeleteFunc(counts, func(c entryCount) bool { return c.n == 0 }), err
+	}, `SELECT journal, type, state, count(*) FROM entry e WHERE `+where+` AND e.state <> 'done' GROUP BY journal, type, state
+		UNION ALL SELECT journal, type, 'done', count(*) FROM entry e WHERE `+where+` AND e.state = 'done' GROUP BY journal, type`, append(args, args...)...)
 }
 
 // SetNote keeps a small JSON value by key for this target (the state that a

@@ -128,6 +128,7 @@ func TestPendingAreTheEmailsThatAreNotDone(t *testing.T) {
 	for _, it := range items {
 		bytes += it.Size
 	}
+	bytes += int64(len(message(5))) - 100 // what the server says of M5, where the archive knows better
 	if n, b, err := j.PendingCount(0); n != int64(len(items)) || b != bytes || err != nil {
 		t.Errorf("PendingCount: %d items, %d bytes, %v", n, b, err)
 	}

@@ -3,6 +3,9 @@ package archive
 import (
 	"database/sql"
 	"iter"
+	"slices"
+
+	"mailhaul/account"
 )
 
 // Listed is an Email that is known to be on the target. The listing is all of
@@ -27,9 +30,14 @@ func (j *Journal) ListReset() error {
 	})
 }
 
-// ListPut adds rows to the listing, or replaces those with the same id.
+// ListPut adds rows to the listing, or replaces those with the same id. It is
+// durable with what is written durably after it: the note of the state that the
+// listing is for (SetNote).
 func (j *Journal) ListPut(rows ...Listed) error {
-	return j.update("write the listing", func(tx *sql.Tx) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return j.updateSoon("write the listing", func(tx *sql.Tx) error {
 		s, err := tx.Prepare(`INSERT OR REPLACE INTO listed (journal, id, blob_id, match_key, message_ids) VALUES (?, ?, ?, ?, ?)`)
 		if err != nil {
 			return err
@@ -44,9 +52,12 @@ func (j *Journal) ListPut(rows ...Listed) error {
 	})
 }
 
-// ListDelete takes ids out of the listing.
+// ListDelete takes ids out of the listing. It is durable as ListPut is.
 func (j *Journal) ListDelete(ids ...string) error {
-	return j.update("write the listing", func(tx *sql.Tx) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return j.updateSoon("write the listing", func(tx *sql.Tx) error {
 		for _, id := range ids {
 			if _, err := tx.Exec(`DELETE FROM listed WHERE journal = ? AND id = ?`, j.n, id); err != nil {
 				return err
@@ -79,27 +90,49 @@ func (j *Journal) Listed() iter.Seq2[Listed, error] {
 // the listing under the same blob id (under any, where the entry names none),
 // and returns them.
 func (j *Journal) ReleaseMissing() ([]Entry, error) {
-	const missing = ` FROM entry AS e WHERE e.journal = ?1 AND e.type = 'Email' AND e.state = 'done' AND NOT EXISTS (
-		SELECT 1 FROM listed l WHERE l.journal = ?1 AND l.id = e.target_id AND (e.target_blob_id = '' OR l.blob_id = e.target_blob_id))`
 	var released []Entry
-	err := j.update("release what is missing on the target", func(tx *sql.Tx) error {
-		rs, err := tx.Query(`SELECT `+entryColumns+missing+` ORDER BY e.source_id`, j.n)
-		if err != nil {
-			return err
+	err := j.change(j.update, "release what is missing on the target", func(tx *sql.Tx) (lost bool, err error) {
+		ids, err := j.missing(tx)
+		if err != nil || len(ids) == 0 {
+			return false, err
 		}
-		defer rs.Close()
-		for rs.Next() {
-			e, err := scanEntry(rs)
+		get, err := tx.Prepare(getEntry)
+		if err != nil {
+			return false, err
+		}
+		defer get.Close()
+		for _, id := range ids {
+			e, err := scanEntry(get.QueryRow(j.n, account.Email.Name, id))
 			if err != nil {
-				return err
+				return false, err
 			}
 			released = append(released, e)
 		}
-		if err := rs.Err(); err != nil {
-			return err
-		}
-		_, err = tx.Exec(`DELETE`+missing, j.n)
-		return err
+		return true, j.forget(tx, account.Email.Name, ids...)
 	})
 	return released, err
 }
+
+// missing are the source ids of the done entries that are not listed. The index
+// has all that it takes and is in the order of the listing: so both are walked
+// side by side, and nothing is looked up at random.
+func (j *Journal) missing(tx *sql.Tx) (ids []string, err error) {
+	rs, err := tx.Query(missingEntries, j.n)
+	if err != nil {
+		return nil, err
+	}
+	defer rs.Close()
+	for rs.Next() {
+		var id string
+		if err := rs.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids, rs.Err()
+}
+
+const missingEntries = `SELECT e.source_id FROM entry e INDEXED BY entry_target
+	WHERE e.journal = ?1 AND e.type = 'Email' AND e.state = 'done' AND NOT EXISTS (
+		SELECT 1 FROM listed l WHERE l.journal = ?1 AND l.id = e.target_id AND (e.target_blob_id = '' OR l.blob_id = e.target_blob_id))`

@@ -70,7 +70,7 @@ func copyJournals(to *catalog, path string) error {
 
 // missingPacks reports packs that the old catalog knows, or that must have been
 // between others.
-func (b *rebuild) missingPacks(packs []int) {
+func (b *rebuild) missingPacks(packs []int, removed map[int]bool) {
 	last := 0
 	if len(packs) > 0 {
 		last = packs[len(packs)-1]
@@ -81,7 +81,7 @@ func (b *rebuild) missingPacks(packs []int) {
 		}
 	}
 	for n := 1; n <= last; n++ {
-		if _, found := slices.BinarySearch(packs, n); !found {
+		if _, found := slices.BinarySearch(packs, n); !found && !removed[n] {
 			b.report.Problems = append(b.report.Problems, Problem{Pack: n, Reason: "the pack is missing"})
 		}
 	}

@@ -50,6 +50,7 @@ func TestAnyHistoryOfRunsAndKillsReadsAsTheModelSays(t *testing.T) {
 		finished := []state{{}} // by number
 		ids := rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})
 
+		forgotten := map[int]bool{}
 		read := func(at int) state {
 			s := state{}
 			for rec, err := range a.Objects(at, account.SieveScript) {
@@ -62,8 +63,42 @@ func TestAnyHistoryOfRunsAndKillsReadsAsTheModelSays(t *testing.T) {
 		}
 		checkAll := func() {
 			for n := 1; n < len(finished); n++ {
+				if forgotten[n] {
+					if _, _, err := a.Count(n, account.SieveScript); !errors.Is(err, ErrNotFound) {
+						t.Fatalf("snapshot %d was pruned: %v", n, err)
+					}
+					continue
+				}
 				if diff := cmp.Diff(finished[n], read(n)); diff != "" {
 					t.Fatalf("snapshot %d: %s", n, diff)
+				}
+			}
+			for n := 1; n < len(finished); n++ {
+				if forgotten[n] {
+					continue
+				}
+				last := len(finished) - 1
+				for from, to := range map[int]int{n: last, last: n} {
+					want, got := map[string]DifferenceKind{}, map[string]DifferenceKind{}
+					for id, text := range finished[from] {
+						if now, ok := finished[to][id]; !ok {
+							want[id] = Gone
+						} else if now != text {
+							want[id] = Changed
+						}
+					}
+					for id := range finished[to] {
+						if _, ok := finished[from][id]; !ok {
+							want[id] = Arrived
+						}
+					}
+					for d, err := range a.Diff(from, to) {
+						check(err)
+						got[d.ID] = d.Kind
+					}
+					if diff := cmp.Diff(want, got); diff != "" {
+						t.Fatalf("from %d to %d: %s", from, to, diff)
+					}
 				}
 			}
 			report, err := a.Verify(context.Background(), nil)
@@ -118,6 +153,37 @@ func TestAnyHistoryOfRunsAndKillsReadsAsTheModelSays(t *testing.T) {
 				check(r.Finish(SnapshotRecord{}))
 				finished = append(finished, now)
 				since = []state{now}
+				checkAll()
+				r, err = a.Begin()
+				check(err)
+				if r.Snapshot() != len(finished) {
+					t.Fatalf("snapshot %d after %d finished", r.Snapshot(), len(finished)-1)
+				}
+			},
+			"prune": func(t *rapid.T) {
+				check(r.Close())
+				since = []state{now}
+				keep := Keep{Last: rapid.IntRange(1, 3).Draw(t, "last")}
+				plan, err := a.Prune(context.Background(), keep, true)
+				if _, _, open, _ := a.Unfinished(); open {
+					if err == nil {
+						t.Fatal("a snapshot that is not finished is pruned")
+					}
+					_, err = a.Prune(context.Background(), keep, false)
+					if err == nil {
+						t.Fatal("a snapshot that is not finished is pruned")
+					}
+				} else {
+					check(err)
+					report, err := a.Prune(context.Background(), keep, false)
+					check(err)
+					if diff := cmp.Diff(plan.Forgotten, report.Forgotten); diff != "" || plan.Removed != report.Removed || plan.Rewritten != report.Rewritten {
+						t.Fatalf("planned %+v, done %+v", plan, report)
+					}
+					for _, n := range report.Forgotten {
+						forgotten[n] = true
+					}
+				}
 				checkAll()
 				r, err = a.Begin()
 				check(err)

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -33,7 +32,15 @@ func (h Hash) valid() bool {
 	return len(h) == hex.EncodedLen(sha256.Size)
 }
 
-var typePattern = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
+// validType says whether a name is one of a JMAP type: 1 to 64 letters.
+func validType(name string) bool {
+	for i := range len(name) {
+		if c := name[i] | 0x20; c < 'a' || c > 'z' {
+			return false
+		}
+	}
+	return len(name) >= 1 && len(name) <= 64
+}
 
 // kind says what a member of a pack is.
 type kind int
@@ -56,25 +63,26 @@ type member struct {
 func blobName(h Hash) string { return "blob/" + string(h) }
 
 func objectName(typ, id string, snapshot int) string {
-	return fmt.Sprintf("object/%s/%s/%d.json", typ, encodeID(id), snapshot)
+	return "object/" + typ + "/" + encodeID(id) + "/" + strconv.Itoa(snapshot) + ".json"
 }
 
 func snapshotName(n int) string { return fmt.Sprintf("snapshot/%d.json", n) }
 
 // parseName reads a member's name; ok is false for one that no archive has.
 func parseName(name string) (m member, ok bool) {
-	parts := strings.Split(name, "/")
-	switch {
-	case len(parts) == 2 && parts[0] == "blob":
-		m = member{kind: kindBlob, hash: Hash(parts[1])}
+	kind, rest, _ := strings.Cut(name, "/")
+	switch kind {
+	case "blob":
+		m = member{kind: kindBlob, hash: Hash(rest)}
 		return m, m.hash.valid()
-	case len(parts) == 2 && parts[0] == "snapshot":
-		n, ok := parseNumber(parts[1])
+	case "snapshot":
+		n, ok := parseNumber(rest)
 		return member{kind: kindSnapshot, snapshot: n}, ok
-	case len(parts) == 4 && parts[0] == "object":
-		n, ok := parseNumber(parts[3])
-		m = member{kind: kindObject, typ: parts[1], id: parts[2], snapshot: n}
-		return m, ok && typePattern.MatchString(m.typ) && m.id != ""
+	case "object":
+		typ, rest, _ := strings.Cut(rest, "/")
+		id, file, _ := strings.Cut(rest, "/")
+		n, ok := parseNumber(file)
+		return member{kind: kindObject, typ: typ, id: id, snapshot: n}, ok && validType(typ) && id != ""
 	}
 	return member{}, false
 }
@@ -93,12 +101,14 @@ const maxIDName = 250
 // outside A-Z a-z 0-9 _ - becomes %XX, and an id whose name would be too long
 // is named after its SHA-256, "%-" and 64 digits. The id itself is in the object.
 func encodeID(id string) string {
+	if len(id) <= maxIDName && isPlainID(id) {
+		return id
+	}
 	var b strings.Builder
 	for i := range len(id) {
-		switch c := id[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		if c := id[i]; plainInID(c) {
 			b.WriteByte(c)
-		default:
+		} else {
 			fmt.Fprintf(&b, "%%%02X", c)
 		}
 	}
@@ -107,4 +117,17 @@ func encodeID(id string) string {
 		return "%-" + hex.EncodeToString(sum[:])
 	}
 	return b.String()
+}
+
+func plainInID(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-'
+}
+
+func isPlainID(id string) bool {
+	for i := range len(id) {
+		if !plainInID(id[i]) {
+			return false
+		}
+	}
+	return true
 }

@@ -3,7 +3,7 @@ package archive
 import (
 	"database/sql"
 	"iter"
-	"math"
+	"slices"
 
 	"mailhaul/account"
 )
@@ -19,77 +19,19 @@ type Candidate struct {
 	Listed     []Listed
 }
 
-// PendingItem is a source Email that is not on the target as far as is known.
-type PendingItem struct {
-	SourceID string
-	Blob     Hash // "" when the archive has no content for it
-	Size     int64
-	State    State // "" when it was never tried
-	Reason   string
-}
-
 // sameContent is the condition that an entry and a record of one id are of the
 // same content. What names a message is (id, blob): an entry for other content
 // under the same id is another message's. One that tells no content stands for
 // the id alone.
 const sameContent = `(e.blob IS NULL OR r.blob IS NULL OR e.blob = r.blob)`
 
-// pendingEmails are the Emails of a snapshot that have no done entry.
-// Arguments: ?1 journal, ?2 snapshot.
-const pendingEmails = ` FROM record r` + pendingJoins
-
+// pendingJoins narrows record r to the Emails of a snapshot that have no done
+// entry. Arguments: ?1 journal, ?2 snapshot.
 const pendingJoins = `
 	LEFT JOIN entry e ON e.journal = ?1 AND e.type = 'Email' AND e.source_id = r.id AND ` + sameContent + `
 	LEFT JOIN blob b ON b.hash = r.blob
 	WHERE r.type = 'Email' AND r.snapshot <= ?2 AND (r.until IS NULL OR r.until > ?2) AND NOT r.gone
 		AND (e.state IS NULL OR e.state <> 'done')`
-
-// Pending yields the source Emails of snapshot at that have no done entry, by
-// receivedAt, with the entry's state if there is one. Its body may change the
-// journal.
-func (j *Journal) Pending(at int) iter.Seq2[PendingItem, error] {
-	type item struct {
-		received int64
-		key      string
-		PendingItem
-	}
-	return func(yield func(PendingItem, error) bool) {
-		n, err := j.a.snapshotAt(at)
-		if err != nil {
-			yield(PendingItem{}, err)
-			return
-		}
-		for it, err := range pages(func(last *item) ([]item, error) {
-			after := item{received: math.MinInt64}
-			if last != nil {
-				after = *last
-			}
-			list, err := rows(j.a.cat, func(rs *sql.Rows) (it item, err error) {
-				var blob []byte
-				err = rs.Scan(&it.received, &it.key, &it.SourceID, &blob, &it.Size, &it.State, &it.Reason)
-				it.Blob = hashOf(blob)
-				return it, err
-			}, `SELECT r.received, r.match_key, r.id, b.hash, coalesce(b.size, r.size), coalesce(e.state, ''), coalesce(e.reason, '')`+pendingEmails+
-				` AND (r.received, r.match_key, r.id) > (?3, ?4, ?5) ORDER BY r.received, r.match_key, r.id LIMIT ?6`,
-				j.n, n, after.received, after.key, after.SourceID, pageRows)
-			return list, j.a.catalogError("plan the import", err)
-		}) {
-			if !yield(it.PendingItem, err) {
-				return
-			}
-		}
-	}
-}
-
-// PendingCount counts what Pending yields, and its bytes.
-func (j *Journal) PendingCount(at int) (items, bytes int64, err error) {
-	n, err := j.a.snapshotAt(at)
-	if err != nil {
-		return 0, 0, err
-	}
-	_, err = j.a.cat.row(`SELECT count(*), coalesce(sum(coalesce(b.size, r.size)), 0)`+pendingEmails, []any{j.n, n}, &items, &bytes)
-	return items, bytes, j.a.catalogError("plan the import", err)
-}
 
 // unclaimed is the condition on listed messages that no done entry names them.
 // Without being told the index, SQLite walks over all entries for each.
@@ -104,10 +46,20 @@ func (j *Journal) Candidates(at int, ids []string) iter.Seq2[Candidate, error] {
 	return func(yield func(Candidate, error) bool) {
 		n, err := j.a.snapshotAt(at)
 		after := ""
+		var few []string
+		all := true // few are all keys that come into question
+		if err == nil && ids == nil {
+			few, all, err = j.looseKeys()
+		}
 		for {
 			var keys []string
 			var list []Candidate
-			if err == nil {
+			switch {
+			case err != nil:
+			case ids == nil && all:
+				keys = few[:min(len(few), pageRows)]
+				few = few[len(keys):]
+			default:
 				keys, err = j.candidateKeys(ids, after)
 			}
 			if err == nil && len(keys) > 0 {
@@ -130,8 +82,21 @@ func (j *Journal) Candidates(at int, ids []string) iter.Seq2[Candidate, error] {
 	}
 }
 
-// candidateKeys are the next keys with unclaimed listed messages: of an import
-// that goes on these are few, however much is listed or pending.
+// mostLoose is how many keys of unclaimed messages are kept in memory.
+const mostLoose = 10_000
+
+// looseKeys are the keys of the unclaimed listed messages, in order. all: there
+// are no more; of an import that goes on they are few, however much is listed.
+// The listing and the index of targets are walked side by side, in the order of
+// both: to take the one in any other order is to look up the other at random.
+func (j *Journal) looseKeys() (keys []string, all bool, err error) {
+	keys, err = rows(j.a.cat, func(rs *sql.Rows) (key string, err error) { return key, rs.Scan(&key) },
+		`SELECT l.match_key FROM listed l WHERE l.journal = ?1`+unclaimed+` ORDER BY l.journal, l.id LIMIT ?2`, j.n, mostLoose+1)
+	slices.Sort(keys)
+	return slices.Compact(keys), len(keys) <= mostLoose, err
+}
+
+// candidateKeys are the next keys with unclaimed listed messages.
 func (j *Journal) candidateKeys(ids []string, after string) ([]string, error) {
 	narrow := ""
 	args := []any{j.n, after, pageRows}
@@ -184,6 +149,20 @@ func (j *Journal) addListed(list []Candidate, keys []string) error {
 	return nil
 }
 
+// behind is a place behind which all lies that was written after a snapshot:
+// behind its record, unless a Prune has copied things since.
+func (a *Archive) behind(n int) (p place, err error) {
+	last, err := a.lastPruned()
+	switch {
+	case err != nil || n < last.Snapshot:
+		return p, err
+	case n == last.Snapshot && n > 0:
+		return place{pack: last.Pack + 1, start: -1}, nil
+	}
+	_, err = a.cat.row(`SELECT pack, start FROM snapshot WHERE n = ? AND `+isFinished, []any{n}, &p.pack, &p.start)
+	return p, a.catalogError("look for what changed", err)
+}
+
 // Changed yields the objects of the type as snapshot at has them that have a
 // done entry and whose record was written after snapshot since, in the order of
 // writing. An Email is its entry's only while it has the same content.
@@ -194,9 +173,9 @@ func (j *Journal) Changed(at, since int, t account.Type) iter.Seq2[Record, error
 			yield(Record{}, err)
 			return
 		}
-		var began place // what was written later lies behind that snapshot's record
-		if _, err := j.a.cat.row(`SELECT pack, start FROM snapshot WHERE n = ? AND record IS NOT NULL`, []any{since}, &began.pack, &began.start); err != nil {
-			yield(Record{}, j.a.catalogError("look for what changed", err))
+		began, err := j.a.behind(since)
+		if err != nil {
+			yield(Record{}, err)
 			return
 		}
 		for f, err := range pages(func(last *found) ([]found, error) {
@@ -218,25 +197,6 @@ func (j *Journal) Changed(at, since int, t account.Type) iter.Seq2[Record, error
 				rec, err = j.a.readRecord(t.Name, f)
 			}
 			if !yield(rec, err) {
-				return
-			}
-		}
-	}
-}
-
-// Removed yields done entries of the type whose source object is gone at
-// snapshot at: for an Email also when its id names other content by then.
-func (j *Journal) Removed(at int, t account.Type) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
-		n, err := j.a.snapshotAt(at)
-		if err != nil {
-			yield(Entry{}, err)
-			return
-		}
-		for e, err := range j.entries(t.Name, ` AND e.state = 'done' AND NOT EXISTS (
-				SELECT 1 FROM record r WHERE r.type = e.type AND r.id = e.source_id AND r.snapshot <= ? AND (r.until IS NULL OR r.until > ?) AND NOT r.gone
-					AND (e.type <> 'Email' OR e.blob IS NULL OR e.blob = r.blob))`, []any{n, n}) {
-			if !yield(e, err) {
 				return
 			}
 		}

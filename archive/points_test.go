@@ -26,6 +26,7 @@ var tellings = []struct {
 }{
 	{"export", nil, (*story).export},
 	{"import", []func(*story) error{(*story).export}, (*story).journal},
+	{"prune", []func(*story) error{(*story).export, (*story).journal}, (*story).prune},
 	{"reindex", []func(*story) error{(*story).export, (*story).journal, (*story).begun}, (*story).reindex},
 }
 
@@ -225,6 +226,28 @@ func (b *bench) hook(dir string, h failpoint.Hook) {
 	})
 }
 
+// reindexed is nil when what a reindex makes of a disk is good.
+func (b *bench) reindexed(s *story, d disk) error {
+	next := s.at(b.newDir())
+	next.pruned, next.entries, next.notes = true, nil, 0
+	defer os.RemoveAll(next.dir)
+	if err := d.write(next.dir); err != nil {
+		return err
+	}
+	for _, suffix := range []string{"", "-wal"} {
+		if err := os.Remove(filepath.Join(next.dir, catalogFile+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := next.reindex(); err != nil {
+		return err
+	}
+	if err := next.judge(); err != nil {
+		return err
+	}
+	return next.prune()
+}
+
 // goesOn is nil when a disk is good and the program goes on from it.
 func (b *bench) goesOn(s *story, d disk, tell func(*story) error) error {
 	next := s.at(b.newDir())
@@ -232,8 +255,14 @@ func (b *bench) goesOn(s *story, d disk, tell func(*story) error) error {
 	if err := d.write(next.dir); err != nil {
 		return err
 	}
+	next.pruned = filepath.Base(b.t.Name()) == "prune"
 	if err := next.judge(); err != nil {
 		return err
+	}
+	if next.pruned { // from the packs alone, too
+		if err := b.reindexed(s, d); err != nil {
+			return fmt.Errorf("after a reindex: %w", err)
+		}
 	}
 	if err := tell(next); err != nil {
 		return fmt.Errorf("the next run: %w", err)

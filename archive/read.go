@@ -91,6 +91,9 @@ func (a *Archive) Objects(at int, t account.Type) iter.Seq2[Record, error] {
 				return
 			}
 		}
+		if err := a.stillThere(n); err != nil {
+			yield(Record{}, err)
+		}
 	}
 }
 
@@ -136,7 +139,7 @@ func (a *Archive) Count(at int, t account.Type) (objects, bytes int64, err error
 func (a *Archive) readRecord(typ string, f found) (Record, error) {
 	name := objectName(typ, f.id, f.snapshot)
 	rec := Record{Snapshot: f.snapshot, Blob: f.blob, Object: account.Object{"id": account.Marshal(f.id)}}
-	file, m, err := a.openMember(f.place, name)
+	file, m, err := a.openMember(&f.place, name, `SELECT pack, start, length FROM record WHERE type = ? AND id = ? AND snapshot = ?`, typ, f.id, f.snapshot)
 	if err != nil {
 		return rec, err
 	}
@@ -153,12 +156,21 @@ func (a *Archive) readRecord(typ string, f found) (Record, error) {
 	return rec, nil
 }
 
-// openMember opens the frame at p, which must hold the member with that name.
-func (a *Archive) openMember(p place, name string) (*os.File, *frameReader, error) {
+// openMember opens the frame at p, which must hold the member with that name. A
+// Prune may have moved it since p was read: then it sets p to what the query says.
+func (a *Archive) openMember(p *place, name, query string, args ...any) (*os.File, *frameReader, error) {
 	file, err := os.Open(a.packPath(p.pack))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil, &DamagedError{Pack: p.pack, Member: name, Reason: "the pack is missing"}
-	} else if err != nil {
+	for errors.Is(err, os.ErrNotExist) {
+		was := *p
+		if _, err := a.cat.row(query, args, &p.pack, &p.start, &p.length); err != nil {
+			return nil, nil, a.catalogError("find "+name, err)
+		}
+		if *p == was {
+			return nil, nil, &DamagedError{Pack: p.pack, Member: name, Reason: "the pack is missing"}
+		}
+		file, err = os.Open(a.packPath(p.pack))
+	}
+	if err != nil {
 		return nil, nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	m, err := openFrame(file, p.start, p.length)
@@ -168,7 +180,7 @@ func (a *Archive) openMember(p place, name string) (*os.File, *frameReader, erro
 	}
 	if err != nil {
 		_ = file.Close()
-		return nil, nil, damaged(p, name, err)
+		return nil, nil, damaged(*p, name, err)
 	}
 	return file, m, nil
 }
@@ -189,7 +201,7 @@ func (a *Archive) OpenBlob(h Hash) (io.ReadCloser, int64, error) {
 	if !ok {
 		return nil, 0, fmt.Errorf("blob %.80s: %w", h, ErrNotFound)
 	}
-	file, m, err := a.openMember(b.place, blobName(h))
+	file, m, err := a.openMember(&b.place, blobName(h), `SELECT pack, start, length FROM blob WHERE hash = ?`, h.bytes())
 	if err != nil {
 		return nil, 0, err
 	}

@@ -51,9 +51,13 @@ func newRow(typ string, o account.Object, snapshot int) *row {
 	return memberRow(typ, o, account.Marshal(o), snapshot)
 }
 
-// memberRow is newRow where the member's JSON is at hand.
+// rowProps are the properties that a row is made of.
+var rowProps = []string{"id", propGone, propBlob, "blobId", "size", "receivedAt", "messageId"}
+
+// memberRow is newRow where the member's JSON is at hand. o need not have more
+// than rowProps.
 func memberRow(typ string, o account.Object, data []byte, snapshot int) *row {
-	r := &row{typ: typ, id: o.ID(), snapshot: snapshot, gone: o.Bool(propGone), digest: digest(o, data), replaces: true}
+	r := &row{typ: typ, id: o.ID(), snapshot: snapshot, gone: o.Bool(propGone), digest: digest(data), replaces: true}
 	if r.gone {
 		return r
 	}
@@ -69,6 +73,83 @@ func memberRow(typ string, o account.Object, data []byte, snapshot int) *row {
 	}
 	return r
 }
+
+// parseRow makes the catalog's row anew from an object's member.
+func parseRow(m member, data []byte, p place) (*row, error) {
+	o, ok := pick(data)
+	if !ok || blobProperty(m.typ) != "blobId" && blobProperty(m.typ) != "" {
+		var err error
+		if o, err = account.ParseObject(data); err != nil {
+			return nil, err
+		}
+	}
+	if encodeID(o.ID()) != m.id || m.id == "" {
+		return nil, fmt.Errorf("it holds an object with the id %.80q", o.ID())
+	}
+	r := memberRow(m.typ, o, data, m.snapshot)
+	r.place = p
+	return r, nil
+}
+
+// pick takes rowProps out of the JSON of an object, without making anything of
+// the rest. It says no to what is no object, and to names that have escapes.
+func pick(data []byte) (o account.Object, ok bool) {
+	if !json.Valid(data) {
+		return nil, false
+	}
+	if data = space(data); data[0] != '{' {
+		return nil, false
+	}
+	o = make(account.Object, len(rowProps))
+	data = space(data[1:])
+	for data[0] != '}' {
+		n := bytes.IndexByte(data[1:], '"') + 1
+		name := data[1:n]
+		if bytes.IndexByte(name, '\\') >= 0 {
+			return nil, false
+		}
+		data = space(space(data[n+1:])[1:]) // the colon
+		value := data[:valueLength(data)]
+		for _, want := range rowProps {
+			if string(name) == want {
+				o[want] = value
+			}
+		}
+		if data = space(data[len(value):]); data[0] == ',' {
+			data = space(data[1:])
+		}
+	}
+	return o, true
+}
+
+// valueLength is how long the value is that valid JSON begins with.
+func valueLength(data []byte) int {
+	depth := 0
+	for i := 0; ; i++ {
+		switch data[i] {
+		case '"':
+			for i++; data[i] != '"'; i++ {
+				if data[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			depth++
+			continue
+		case '}', ']':
+			depth--
+		default:
+			for i+1 < len(data) && bytes.IndexByte(ends, data[i+1]) < 0 && (depth == 0 || data[i+1] != '"') {
+				i++
+			}
+		}
+		if depth == 0 {
+			return i + 1
+		}
+	}
+}
+
+var ends = []byte(",:]}{[\" \t\r\n")
 
 // blobProperty names the property with the server's id of the content.
 func blobProperty(typ string) string {

@@ -10,7 +10,7 @@ import (
 
 // recover brings packs and catalog together, whatever an earlier run came to.
 func (r *Run) recover() error {
-	for _, step := range []func() error{r.removeSpools, r.findPack, r.resume, r.adopt, r.beginFilter} {
+	for _, step := range []func() error{r.removeSpools, r.removeLeft, r.findPack, r.resume, r.adopt, r.sealPruned, r.beginFilter} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -151,11 +151,14 @@ func (r *Run) adoptMember(f frame) (ok bool, err error) {
 	m, _ := parseName(f.name)
 	switch m.kind {
 	case kindBlob:
+		if held, err := r.held(m.hash); err != nil || held != nil {
+			return false, err // a Prune was copying it
+		}
 		r.pending.putBlob(m.hash, blobRow{size: f.size, place: f.place})
 		return true, nil
 	case kindObject:
-		row, err := parseRow(f)
-		if err != nil || row.snapshot != r.n {
+		row := f.row
+		if row == nil || row.snapshot != r.n {
 			return false, nil
 		}
 		if row.blob != "" {

@@ -116,9 +116,16 @@ func (b *rebuild) run(ctx context.Context) (*VerifyReport, error) {
 			return nil, b.a.catalogError("reindex "+packName(n), err)
 		}
 	}
-	b.missingPacks(packs)
+	forgotten, err := b.a.forgotten()
+	if err != nil {
+		return nil, err
+	}
+	b.missingPacks(packs, removedPacks(forgotten))
 	if err := b.snapshots(); err != nil {
 		return nil, err
+	}
+	if err := b.forget(forgotten); err != nil {
+		return nil, b.a.catalogError("forget snapshots", err)
 	}
 	if len(b.report.Problems) > 0 {
 		if err := b.markLoss(); err != nil {

@@ -51,8 +51,8 @@ func (a *Archive) Begin() (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{a: a, locks: []*lock{l}, pending: newPending()}
-	r.settled = sync.NewCond(&r.mu)
+	r := newRun(a)
+	r.locks = append(r.locks, l)
 	if l, err = a.shareCatalog(); err == nil {
 		r.locks = append(r.locks, l)
 		err = r.recover()
@@ -61,6 +61,12 @@ func (a *Archive) Begin() (*Run, error) {
 		return nil, errors.Join(err, r.unlock())
 	}
 	return r, nil
+}
+
+func newRun(a *Archive) *Run {
+	r := &Run{a: a, pending: newPending()}
+	r.settled = sync.NewCond(&r.mu)
+	return r
 }
 
 // Snapshot is the number of the snapshot that the run writes, from 1.
@@ -74,7 +80,7 @@ func (r *Run) Resumed() bool { return r.resumed }
 // says. blob is the hash behind the property t.Blob, "" when the type has none
 // or the blob could not be had; it must have been stored by PutBlob.
 func (r *Run) PutObject(t account.Type, o account.Object, blob Hash) (changed bool, err error) {
-	if !typePattern.MatchString(t.Name) {
+	if !validType(t.Name) {
 		return false, fmt.Errorf("store object: %.80q is no name of a type", t.Name)
 	}
 	if o.ID() == "" {

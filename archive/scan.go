@@ -13,7 +13,7 @@ type frame struct {
 	place
 	name    string
 	size    int64
-	data    []byte // of an object or a snapshot
+	data    []byte // of a snapshot
 	row     *row   // of an object: what the catalog has to say of it
 	rowErr  error  // why there is none
 	trailer bool
@@ -50,7 +50,19 @@ func (f *frame) read(r io.ReaderAt) {
 			f.err = name.hash.check(sum.Sum(nil))
 		}
 	default:
-		f.data, f.err = readSmall(m)
+		var data []byte
+		if data, f.err = readSmall(m); f.err == nil {
+			f.take(name, data)
+		}
+	}
+}
+
+// take makes of a member that is not a blob what is needed of it.
+func (f *frame) take(m member, data []byte) {
+	if m.kind == kindObject {
+		f.row, f.rowErr = parseRow(m, data, f.place)
+	} else {
+		f.data = data
 	}
 }
 
@@ -65,8 +77,10 @@ func (f *frame) readWhole(w *wholeReader, raw []byte) bool {
 	case m.kind == kindBlob:
 		sum := sha256.Sum256(body)
 		f.err = m.hash.check(sum[:])
+	case m.kind == kindObject:
+		f.take(m, body)
 	case name != "":
-		f.data = bytes.Clone(body)
+		f.take(m, bytes.Clone(body))
 	}
 	f.name, f.size, f.trailer = name, int64(len(body)), name == ""
 	return true

@@ -1,5 +1,7 @@
 package archive
 
+import "database/sql"
+
 // schema is the catalog. docs/archive-format.md says what the columns mean; the
 // names are part of the format.
 const schema = `
@@ -86,9 +88,6 @@ CREATE TABLE entry (
   reason         TEXT NOT NULL,
   PRIMARY KEY (journal, type, source_id)
 ) WITHOUT ROWID;
-CREATE INDEX entry_target ON entry (journal, type, target_id, state);
-CREATE INDEX entry_open ON entry (journal, type, state) WHERE state <> 'done';
-
 CREATE TABLE note (
   journal INTEGER NOT NULL,
   key     TEXT NOT NULL,
@@ -104,8 +103,34 @@ CREATE TABLE listed (
   message_ids TEXT NOT NULL,
   PRIMARY KEY (journal, id)
 ) WITHOUT ROWID;
+` + entryTarget + `;
+` + entryOpen + `;
 CREATE INDEX listed_key ON listed (journal, match_key);
 `
+
+// The indexes of entry that the first archives have otherwise, see reformIndexes.
+const (
+	entryTarget = `CREATE INDEX entry_target ON entry (journal, type, target_id, target_blob_id) WHERE state = 'done'`
+	entryOpen   = `CREATE INDEX entry_open ON entry (journal, type, source_id, state) WHERE state <> 'done'`
+)
+
+// reformIndexes makes the indexes anew that an earlier mailhaul made otherwise.
+func reformIndexes(tx *sql.Tx) error {
+	for name, text := range map[string]string{"entry_target": entryTarget, "entry_open": entryOpen} {
+		var is sql.NullString
+		err := tx.QueryRow(`SELECT max(sql) FROM sqlite_schema WHERE type = 'index' AND name = ?`, name).Scan(&is)
+		if err != nil || is.String == text {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := tx.Exec(`DROP INDEX IF EXISTS ` + name + `; ` + text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // journalTables are the tables of journalSchema.
 var journalTables = []string{"journal", "entry", "note", "listed"}

@@ -15,6 +15,10 @@ type SnapshotRecord struct {
 	Types    map[string]TypeRecord `json:"types"`
 	// Unknown lists properties that could not be learnt, "Mailbox.isSubscribed".
 	Unknown []string `json:"unknown,omitempty"`
+	// Forgotten is when a Prune gave the snapshot up, nil for those that there are.
+	Forgotten *time.Time `json:"forgotten,omitempty"`
+	// Removed are packs that a Prune then had no more need of.
+	Removed []int `json:"removed,omitempty"`
 }
 
 // TypeRecord is what a snapshot says of one type.
@@ -50,7 +54,7 @@ func (a *Archive) Snapshots() ([]SnapshotRecord, error) {
 			return rec, a.damagedCatalog(fmt.Errorf("a snapshot's record is %w", err))
 		}
 		return rec, nil
-	}, `SELECT record FROM snapshot WHERE record IS NOT NULL ORDER BY n`)
+	}, `SELECT record FROM snapshot WHERE `+isFinished+` ORDER BY n`)
 	if err != nil {
 		return nil, a.catalogError("list snapshots", err)
 	}
@@ -102,16 +106,32 @@ func (a *Archive) snapshotAt(at int) (int, error) {
 		return newest, nil
 	}
 	var n int
-	found, err := a.cat.row(`SELECT n FROM snapshot WHERE record IS NOT NULL AND (n = ?1 OR ?1 = 0) ORDER BY n DESC LIMIT 1`, []any{at}, &n)
+	found, err := a.cat.row(`SELECT n FROM snapshot WHERE `+isFinished+` AND (n = ?1 OR ?1 = 0) ORDER BY n DESC LIMIT 1`, []any{at}, &n)
 	switch {
 	case err != nil:
 		return 0, a.catalogError("find snapshot", err)
 	case !found && at == 0:
 		return 0, fmt.Errorf("archive %s has no finished snapshot: run its export again until it is done: %w", a.dir, ErrNotFound)
+	case !found && a.isForgotten(at):
+		return 0, fmt.Errorf("snapshot %d of archive %s was pruned: %w", at, a.dir, ErrNotFound)
 	case !found:
 		return 0, fmt.Errorf("archive %s has no finished snapshot %d: %w", a.dir, at, ErrNotFound)
 	}
 	return n, nil
+}
+
+// isForgotten says whether a Prune gave a snapshot up.
+func (a *Archive) isForgotten(n int) bool {
+	found, err := a.cat.row(`SELECT 1 FROM snapshot WHERE n = ? AND record IS NOT NULL AND NOT `+isFinished, []any{n}, new(int))
+	return err == nil && found
+}
+
+// stillThere is an error when a snapshot was forgotten while it was read.
+func (a *Archive) stillThere(n int) error {
+	if n != newest && a.isForgotten(n) {
+		return fmt.Errorf("snapshot %d of archive %s was pruned while it was being read: choose another: %w", n, a.dir, ErrNotFound)
+	}
+	return nil
 }
 
 // typeCounts are the numbers of a TypeRecord that the catalog knows.

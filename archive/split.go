@@ -88,9 +88,6 @@ func (b *batch) run() {
 		if !t.done && (t.raw == nil || !t.readWhole(w, t.raw)) {
 			t.frame.read(&b.span)
 		}
-		if m, _ := parseName(t.name); m.kind == kindObject && t.err == nil {
-			t.row, t.rowErr = parseRow(t.frame)
-		}
 		t.raw = nil
 	}
 }

@@ -6,9 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-
-	"mailhaul/account"
 )
 
 // VerifyReport is what Verify found.
@@ -41,6 +40,10 @@ type verification struct {
 	holes    []Problem    // damage that no row points at, of the pack at work
 	progress func(done, total int64)
 	total    int64
+	// forgotten are snapshots that a Prune gave up: what only they needed may lie
+	// about still, though the catalog does not know it.
+	forgotten map[int]bool
+	removed   map[int]bool // packs that a Prune took away
 }
 
 // Verify reads everything: every hash, every record, the catalog against the
@@ -51,6 +54,9 @@ func (a *Archive) Verify(ctx context.Context, progress func(done, total int64)) 
 	v := &verification{a: a, lost: map[Hash]int{}, progress: progress}
 	packs, err := a.packRows()
 	if err != nil {
+		return nil, err
+	}
+	if err := v.readForgotten(); err != nil {
 		return nil, err
 	}
 	for _, p := range packs {
@@ -69,14 +75,29 @@ func (a *Archive) Verify(ctx context.Context, progress func(done, total int64)) 
 	return &v.report, nil
 }
 
+func (v *verification) readForgotten() error {
+	list, err := v.a.forgotten()
+	v.forgotten, v.removed = map[int]bool{}, removedPacks(list)
+	for _, rec := range list {
+		v.forgotten[rec.Snapshot] = true
+	}
+	return err
+}
+
 func (v *verification) problem(p Problem) {
 	v.report.Problems = append(v.report.Problems, p)
 }
 
 // pack reads one pack along with the rows that point into it.
 func (v *verification) pack(ctx context.Context, p packRow) error {
-	v.report.Packs++
 	file, err := os.Open(v.a.packPath(p.n))
+	if errors.Is(err, fs.ErrNotExist) {
+		there, err := v.a.cat.row(`SELECT 1 FROM pack WHERE n = ?`, []any{p.n}, new(int))
+		if err != nil || !there {
+			return v.a.catalogError("verify", err) // a Prune copied it meanwhile
+		}
+	}
+	v.report.Packs++
 	if err != nil {
 		v.problem(Problem{Pack: p.n, Reason: fmt.Sprintf("the pack can not be opened: %v", err)})
 		return v.rowsUntil(v.a.placed(p.n), p.length, "the pack can not be opened")
@@ -210,46 +231,6 @@ func (r *row) equal(o *row) bool {
 		r.size == o.size && r.received == o.received && r.key == o.key && r.messageIDs == o.messageIDs && bytes.Equal(r.digest, o.digest)
 }
 
-// parseRow makes the catalog's row anew from an object's member.
-func parseRow(f frame) (*row, error) {
-	m, _ := parseName(f.name)
-	o, err := account.ParseObject(f.data)
-	if err != nil {
-		return nil, err
-	}
-	if encodeID(o.ID()) != m.id || m.id == "" {
-		return nil, fmt.Errorf("it holds an object with the id %.80q", o.ID())
-	}
-	r := memberRow(m.typ, o, f.data, m.snapshot)
-	r.place = f.place
-	return r, nil
-}
-
-// unrowed judges a whole member that no row points at. That is right for an
-// object which the same snapshot wrote again later, and for a blob's second copy.
-func (v *verification) unrowed(f frame) error {
-	m, _ := parseName(f.name)
-	known := false
-	var err error
-	switch m.kind {
-	case kindBlob:
-		known, err = v.a.cat.row(`SELECT 1 FROM blob WHERE hash = ?`, []any{m.hash.bytes()}, new(int))
-	case kindObject:
-		if r := f.row; r != nil {
-			known, err = v.a.cat.row(`SELECT 1 FROM record WHERE type = ? AND id = ? AND snapshot = ? AND (pack, start) > (?, ?)`,
-				[]any{m.typ, r.id, m.snapshot, f.pack, f.start}, new(int))
-		}
-	}
-	if err != nil {
-		return v.a.catalogError("verify", err)
-	}
-	if !known {
-		v.problem(Problem{Pack: f.pack, Offset: f.start, Member: f.name,
-			Reason: fmt.Sprintf("the catalog does not know it; `mailhaul archive reindex %s` builds it again", v.a.dir)})
-	}
-	return nil
-}
-
 // lose reports a row whose member can not be had.
 func (v *verification) lose(row *placedRow, reason string) {
 	p := Problem{Pack: row.pack, Offset: row.start, Member: row.name(), Reason: reason}
@@ -260,50 +241,4 @@ func (v *verification) lose(row *placedRow, reason string) {
 		p.Items = []string{fmt.Sprintf("%s %s as of snapshot %d", row.typ, row.id, row.snapshot)}
 	}
 	v.problem(p)
-}
-
-// strayPacks reports packs that the catalog does not know.
-func (v *verification) strayPacks() error {
-	files, err := v.a.packFiles()
-	if err != nil {
-		return err
-	}
-	packs, err := v.a.packRows()
-	if err != nil {
-		return err
-	}
-	known := map[int]bool{}
-	for _, p := range packs {
-		known[p.n] = true
-	}
-	for _, n := range files {
-		info, err := os.Stat(v.a.packPath(n))
-		if err == nil && !known[n] && info.Size() > 0 {
-			v.problem(Problem{Pack: n, Reason: fmt.Sprintf("the catalog does not know this pack; `mailhaul archive reindex %s` builds it again", v.a.dir)})
-		}
-	}
-	return nil
-}
-
-// counts compares what the snapshots say of themselves with their records.
-func (v *verification) counts() error {
-	list, err := v.a.Snapshots()
-	if err != nil {
-		return err
-	}
-	for _, s := range list {
-		for name, t := range s.Types {
-			c, err := v.a.typeCounts(name, s.Snapshot)
-			if err != nil {
-				return err
-			}
-			if c.Objects != t.Objects || c.Changed != t.Changed || c.Gone != t.Gone {
-				v.problem(Problem{Member: snapshotName(s.Snapshot), Reason: fmt.Sprintf(
-					"it says %d %s objects, %d changed, %d gone; the archive has %d, %d, %d", t.Objects, name, t.Changed, t.Gone, c.Objects, c.Changed, c.Gone)})
-			} else if c.Bytes != t.Bytes && len(v.lost) == 0 {
-				v.problem(Problem{Member: snapshotName(s.Snapshot), Reason: fmt.Sprintf("it says %d bytes of %s, the archive has %d", t.Bytes, name, c.Bytes)})
-			}
-		}
-	}
-	return nil
 }

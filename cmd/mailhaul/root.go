@@ -55,8 +55,9 @@ func (a *app) root() *cobra.Command {
 		a.verifyCommand(),
 		a.statusCommand(),
 		a.snapshotsCommand(),
+		a.diffCommand(),
 		a.inspectCommand(),
-		group("archive", "Look after an archive", a.reindexCommand()),
+		group("archive", "Look after an archive", a.reindexCommand(), a.pruneCommand()),
 		a.demoCommand(),
 		a.versionCommand(),
 	)

@@ -248,3 +248,24 @@ func TestHintsCanBePasted(t *testing.T) {
 		}
 	}
 }
+
+func TestTimeSpans(t *testing.T) {
+	for in, want := range map[string]string{"36h": "36h0m0s", "2d": "48h0m0s", "1w1d": "192h0m0s", "1m": "720h0m0s", "1y": "8760h0m0s"} {
+		if got, err := timeSpan(in); err != nil || got.String() != want {
+			t.Errorf("%s is %v (%v), want %s", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"", "1", "h", "1s", "1.5d", "-1d", "0d", "d1", "999999y", "1d ", "99999999999999999999h"} {
+		if got, err := timeSpan(in); err == nil {
+			t.Errorf("%q is taken for %v", in, got)
+		}
+	}
+}
+
+func TestNumbersAreListedAsRuns(t *testing.T) {
+	for want, in := range map[string][]int{"none": nil, "3": {3}, "1 2": {1, 2}, "1-3 5": {1, 2, 3, 5}, "1 4 5 7-9": {1, 4, 5, 7, 8, 9}} {
+		if got := numbersText(in); got != want {
+			t.Errorf("%v is shown as %s, want %s", in, got, want)
+		}
+	}
+}
