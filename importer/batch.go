@@ -98,6 +98,9 @@ func (r *run) again(ctx context.Context, items []*item) (stored int64, err error
 // persist goes on with a batch after its answer, or the error in place of one,
 // until nothing is left of it.
 func (r *run) persist(ctx context.Context, items []*item, out *outcome, err error) (stored int64, _ error) {
+	if k := r.keeper; k != nil {
+		k.miss()
+	}
 	for lost := 0; ; {
 		if err == nil {
 			n, err := r.settle(ctx, out)

@@ -39,6 +39,8 @@
 // another message.
 //
 // Everything else (mailboxes, identities, Sieve scripts, the vacation response)
-// is small, and is matched, created or updated type by type in the order of
-// account.Types. What switches something on comes last.
+// is small, and is matched, created or updated type by type. Mailboxes of all
+// levels are made with one request, while the target's messages are listed; what
+// does nothing by being there comes in beside the messages. What switches
+// something on comes last.
 package importer

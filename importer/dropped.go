@@ -30,6 +30,7 @@ func (r *run) bringDropped(ctx context.Context) (brought int64, err error) {
 	if len(dropped) == 0 {
 		return 0, nil
 	}
+	r.fresh = false
 	var bytes int64
 	for _, p := range dropped {
 		bytes += p.Size

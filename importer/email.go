@@ -13,7 +13,7 @@ import (
 // emails brings every message of the snapshot to the target, see the package
 // comment for the way they go.
 func (r *run) emails(ctx context.Context) error {
-	if err := r.refresh(ctx, true); err != nil {
+	if err := r.list(ctx); err != nil {
 		return err
 	}
 	r.dropped = nil
@@ -104,8 +104,10 @@ func (r *run) sendAll(ctx context.Context, items, bytes int64) error {
 		return err
 	}
 	for round := 0; sent > 0; round++ {
-		if err := r.refresh(ctx, false); err != nil {
-			return err
+		if !r.fresh {
+			if err := r.refresh(ctx, false); err != nil {
+				return err
+			}
 		}
 		lost, err := r.relink(ctx)
 		if err != nil || len(lost) == 0 {
@@ -138,14 +140,14 @@ func (r *run) sendEach(ctx context.Context, only map[string]archive.Entry, items
 // it may need a limit to be raised, and that is better known early.
 func (r *run) nameOversized(ctx context.Context) error {
 	limit := r.to.Client.Limits().MaxSizeUpload
-	for p, err := range r.j.Pending(r.at) {
+	for p, err := range r.j.PendingLarger(r.at, limit) {
 		if err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
 			return fmt.Errorf("read what is to be sent: %w", err)
 		}
-		if p.Size <= limit || p.Blob == "" {
+		if p.Blob == "" {
 			continue
 		}
 		rec, err := r.ar.Object(r.at, account.Email, p.SourceID)

@@ -19,6 +19,9 @@ type IMAP struct {
 	Addr string      // host:port
 	TLS  *tls.Config // nil: in the clear
 	Auth jmapclient.Auth
+	// Rate bounds what goes over it, both ways together, in octets a second; 0: no
+	// bound. It is one connection, beside which hardly a request is out.
+	Rate int64
 
 	connect func(context.Context) (net.Conn, error) // in place of Addr (tests)
 }
@@ -85,7 +88,7 @@ func (o *IMAP) dial(ctx context.Context) (*imapclient.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := imapclient.New(conn, nil)
+	c := imapclient.New(newGentle(conn, o.Rate), nil)
 	if err := c.WaitGreeting(); err != nil {
 		c.Close()
 		return nil, err

@@ -2,7 +2,6 @@ package importer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -47,7 +46,9 @@ type run struct {
 	pace      pace
 	unsure    unsure
 	locks     locks
+	listing   *beside // the target's messages, nil once that was waited for
 	keeper    *keeper // while messages are sent
+	fresh     bool    // the listing is of after the last answer
 	imap      *appender
 	imapGone  atomic.Bool // it was tried and can't be used
 	// rationedByIMAP are messages that came in over IMAP for the quota's sake.
@@ -150,102 +151,6 @@ func (r *run) noSnapshot(finished int) error {
 	}
 	return fmt.Errorf("%s holds no finished export: run the export again to finish it, "+
 		"or import what there is of it (--incomplete): %w", r.ar.Dir(), archive.ErrNotFound)
-}
-
-// restore is the whole import, type by type.
-func (r *run) restore(ctx context.Context) error {
-	r.tellGaps()
-	steps := map[string]func(context.Context) error{
-		account.Mailbox.Name:          r.mailboxes,
-		account.Email.Name:            r.emails,
-		account.Identity.Name:         r.identities,
-		account.SieveScript.Name:      r.scripts,
-		account.VacationResponse.Name: r.vacation,
-	}
-	for _, t := range account.Types {
-		if err := r.restoreType(ctx, t, steps[t.Name]); err != nil {
-			return err
-		}
-	}
-	if err := r.activate(ctx); err != nil {
-		return r.orGoOn(account.SieveScript, err)
-	}
-	return nil
-}
-
-func (r *run) restoreType(ctx context.Context, t account.Type, step func(context.Context) error) error {
-	n, _, err := r.ar.Count(r.at, t)
-	if err != nil {
-		return fmt.Errorf("count the archive's %s: %w", plural[t.Name], err)
-	}
-	r.count(t, func(c *Counts) { c.Total = n })
-	if n == 0 && t.Name != account.Email.Name {
-		return nil
-	}
-	if _, ok := r.to.Using(t); !ok {
-		return r.lacking(t, n)
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	err = step(ctx)
-	if jmapclient.KindOf(err) == jmapclient.Unknown { // what was done is found by looking, when the server is through
-		if err := pause(ctx, 3*settlePause); err != nil {
-			return err
-		}
-		r.startAgain(t)
-		err = step(ctx)
-	}
-	if err != nil {
-		return r.orGoOn(t, err)
-	}
-	return nil
-}
-
-// lacking reports a type that the target does not have.
-func (r *run) lacking(t account.Type, n int64) error {
-	if t.Name == account.Mailbox.Name || t.Name == account.Email.Name {
-		return &jmapclient.Error{Kind: jmapclient.Unsupported, Op: "import", Account: r.to.Name,
-			Detail: "the account has no mail (its session announces no " + t.Capabilities[0] + "); is it the right account?"}
-	}
-	if t.Singleton {
-		o, ok, err := r.sourceVacation()
-		if err != nil || !ok || emptyVacation(o) {
-			return err
-		}
-	}
-	r.warn("the server has no %s: %d stay in the archive", plural[t.Name], n)
-	r.count(t, func(c *Counts) { c.Failed += n })
-	return nil
-}
-
-// orGoOn ends the run with an error that the next type would meet as well, and
-// records any other as the failure of this type alone.
-func (r *run) orGoOn(t account.Type, err error) error {
-	var e *jmapclient.Error
-	if !errors.As(err, &e) || t.Name == account.Mailbox.Name || t.Name == account.Email.Name {
-		return err
-	}
-	switch e.Kind {
-	case jmapclient.Unauthorized, jmapclient.Unreachable, jmapclient.Cancelled, jmapclient.NotJMAP, jmapclient.OverQuota:
-		return err
-	}
-	r.fail(t, "", plural[t.Name], err.Error(), "run the import again; if it stays, set them up by hand from the archive")
-	return nil
-}
-
-// tellGaps says what the export could not take: it can't be restored.
-func (r *run) tellGaps() {
-	for _, t := range account.Types {
-		rec, ok := r.snap.Types[t.Name]
-		switch {
-		case !ok:
-		case rec.Error != "":
-			r.warn("the export of the %s had failed (%s): the archive may not hold them all", plural[t.Name], rec.Error)
-		case len(rec.Failed) > 0:
-			r.warn("%s could not be exported as a whole", countedType(int64(len(rec.Failed)), t))
-		}
-	}
 }
 
 // singular and plural are what a person calls a type's objects.

@@ -6,6 +6,7 @@ import (
 
 	"mailhaul/account"
 	"mailhaul/archive"
+	"mailhaul/jmapclient"
 )
 
 // keeper keeps the listing up to date and reads back what was stored while more
@@ -19,6 +20,7 @@ type keeper struct {
 	// Under r.mu.
 	stored map[string]archive.Entry  // not read back, by target id
 	seen   map[string]account.Object // listed, and not known to be stored
+	missed bool                      // some are there that were never stored, or never seen
 }
 
 // seenProps are what is read of a message that is listed and read back at once.
@@ -42,7 +44,12 @@ func (r *run) keep(ctx context.Context) *keeper {
 			case <-ctx.Done():
 				return
 			}
-			if k.round(ctx) != nil {
+			select {
+			case <-k.quit: // the last round is about to come
+				return
+			default:
+			}
+			if listed, err := k.round(ctx); err != nil || !listed {
 				return // who sends, or lists at the end, meets it as well
 			}
 		}
@@ -72,27 +79,32 @@ func (k *keeper) add(entries []archive.Entry) {
 }
 
 // round lists what changed and checks what was stored. Nothing is put right
-// meanwhile, so that both know of each other's changes.
-func (k *keeper) round(ctx context.Context) error {
+// meanwhile, so that both know of each other's changes. listed is false where the
+// target does not tell what changed.
+func (k *keeper) round(ctx context.Context) (listed bool, err error) {
 	r := k.r
 	if err := r.locks.serial.Acquire(ctx, 1); err != nil {
-		return err
+		return false, err
 	}
 	defer r.locks.serial.Release(1)
 	var state string
 	if ok, err := r.j.Note(listingNote, &state); err != nil || !ok || state == "" {
-		return err
+		return false, err
 	}
-	if err := r.listChanges(ctx, state, seenProps, k.see); err != nil {
-		return err
+	err = r.listChanges(ctx, state, seenProps, k.see)
+	if jmapclient.KindOf(err) == jmapclient.CannotCalculateChanges {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
 	}
 	entries, there := k.pairs()
 	for part := range slices.Chunk(entries, r.pageSize()) {
 		if err := r.checkAgainst(ctx, part, there); err != nil {
-			return err
+			return true, err
 		}
 	}
-	return nil
+	return true, nil
 }
 
 func (k *keeper) see(list []account.Object) {
@@ -125,6 +137,25 @@ func (k *keeper) pairs() (entries []archive.Entry, there map[string]account.Obje
 	}
 	if len(k.stored) > mostSeen { // the server does not show them; the end of the import finds out
 		clear(k.stored)
+		k.missed = true
 	}
 	return entries, there
+}
+
+// miss notes that messages may be there that were not stored just now.
+func (k *keeper) miss() {
+	k.r.mu.Lock()
+	defer k.r.mu.Unlock()
+	k.missed = true
+}
+
+// last is the last round, after end; all may have been seen by then.
+func (k *keeper) last(ctx context.Context) (listed bool, err error) {
+	k.r.mu.Lock()
+	all := len(k.stored) == 0 && !k.missed
+	k.r.mu.Unlock()
+	if all {
+		return true, nil
+	}
+	return k.round(ctx)
 }

@@ -20,6 +20,16 @@ func (r *run) pageSize() int {
 	return int(min(500, max(1, r.to.Client.Limits().MaxObjectsInGet)))
 }
 
+// list has the target listed as it is when the import begins. That needs nothing
+// else and is under way already, but where the messages are begun anew.
+func (r *run) list(ctx context.Context) error {
+	if l := r.listing; l != nil {
+		r.listing = nil
+		return l.wait()
+	}
+	return r.refresh(ctx, true)
+}
+
 // refresh brings the journal's listing of the target up to date: by what
 // changed since its state, else by listing everything. thorough also compares
 // the number of messages, because some servers purge their history without

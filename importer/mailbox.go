@@ -192,8 +192,21 @@ func levels(boxes []*box) func(yield func([]*box) bool) {
 	}
 }
 
+// steps are the mailboxes that are made and changed together, parents first:
+// all of them, or level by level where one that is there already goes elsewhere
+// or gets another name, which makes room for others.
+func (m *boxMap) steps() func(yield func([]*box) bool) {
+	moves := func(b *box) bool {
+		return b.was != nil && (b.name() != b.was.Source || b.obj.Text("parentId") != b.was.Parent)
+	}
+	if slices.ContainsFunc(m.boxes, moves) {
+		return levels(m.boxes)
+	}
+	return func(yield func([]*box) bool) { yield(m.boxes) }
+}
+
 // mailboxes maps every mailbox of the archive to one on the target, and makes
-// those that are missing, level by level.
+// those that are missing.
 func (r *run) mailboxes(ctx context.Context) error {
 	m, err := r.loadBoxes(ctx)
 	if err != nil {
@@ -202,15 +215,19 @@ func (r *run) mailboxes(ctx context.Context) error {
 	r.boxes = m
 	st := r.stage(account.Mailbox.Name, int64(len(m.boxes)), 0)
 	defer st.finish()
-	for level := range levels(m.boxes) {
-		m.findByPath(level)
-		if err := r.createLevel(ctx, level); err != nil {
+	for step := range m.steps() {
+		for level := range levels(step) {
+			m.findByPath(level)
+		}
+		if err := r.create(ctx, step); err != nil {
 			return err
 		}
-		if err := r.updateLevel(ctx, level); err != nil {
-			return err
+		for level := range levels(step) {
+			if err := r.updateLevel(ctx, level); err != nil {
+				return err
+			}
 		}
-		st.add(int64(len(level)), 0)
+		st.add(int64(len(step)), 0)
 	}
 	r.tellSubscriptions()
 	return nil

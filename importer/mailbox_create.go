@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"mailhaul/account"
-	"mailhaul/archive"
 	"mailhaul/jmapclient"
 )
 
@@ -19,14 +18,17 @@ const flattened = " - "
 // given up so far.
 type draft struct {
 	*box
+	above  *draft // is to contain it and not made yet, nil: parent says where
 	parent string // target id
 	names  []attempt
 	suffix int  // " 2", " 3", … after a clash
 	role   bool // ask for it
 	extras bool // ask for sortOrder and isSubscribed
 	again  bool // asked once more the same way, after the server's own failure
+	failed bool
 	why    string
 	tries  int
+	key    string // its creation id in the request that is out, "" when it is not in it
 }
 
 // mostTries bounds how often one mailbox is asked for in different ways.
@@ -53,10 +55,11 @@ func (r *run) mailLimits() mailLimits {
 	return l
 }
 
-// createLevel makes those mailboxes of one level that the target lacks.
-func (r *run) createLevel(ctx context.Context, level []*box) error {
+// create makes those mailboxes that the target lacks, of some of which the
+// parents come first.
+func (r *run) create(ctx context.Context, boxes []*box) error {
 	var missing []*box
-	for _, b := range level {
+	for _, b := range boxes {
 		if b.target == "" {
 			missing = append(missing, b)
 		}
@@ -75,43 +78,100 @@ func (r *run) createLevel(ctx context.Context, level []*box) error {
 	return nil
 }
 
-// makeBoxes asks for mailboxes in one Mailbox/set, and for what is refused once
-// more in a gentler way until the server takes it.
+// makeBoxes asks for mailboxes in one Mailbox/set, of which one may contain the
+// other (RFC 8620 §5.3), and for what is refused once more in a gentler way until
+// the server takes it.
 func (r *run) makeBoxes(ctx context.Context, missing []*box) error {
-	var drafts []*draft
-	for _, b := range missing {
+	drafts := make([]*draft, len(missing))
+	byBox := map[*box]*draft{}
+	for i, b := range missing {
 		d := &draft{box: b, parent: b.parentTarget(), names: attempts(b.name()), role: b.obj.Text("role") != "", extras: true}
-		if b.parent != nil && b.parent.target == "" { // its parent could not be made
-			d.why = "the mailbox that contains it could not be made"
+		if b.parent != nil && b.parent.target == "" {
+			if d.above = byBox[b.parent]; d.above == nil {
+				d.why = unmadeParent
+			}
 		}
-		r.fitDepth(d)
-		drafts = append(drafts, d)
+		if d.above == nil {
+			r.fitDepth(d)
+		}
+		drafts[i], byBox[b] = d, d
 	}
-	lost := 0
-	for len(drafts) > 0 {
+	nested := true // in one request
+	for lost := 0; len(drafts) > 0; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		create := map[string]account.Object{}
-		for i, d := range drafts {
-			create["m"+strconv.Itoa(i)] = r.draftObject(d)
-		}
+		create := r.portion(drafts, nested)
 		res, err := r.to.Set(ctx, account.Mailbox, jmapclient.SetArgs{Create: create})
-		if jmapclient.KindOf(err) == jmapclient.Unknown && lost < 3 {
+		kind := jmapclient.KindOf(err)
+		refused := (kind == jmapclient.Invalid || kind == jmapclient.ServerFault) && slices.ContainsFunc(drafts, (*draft).isNested)
+		switch {
+		case (kind == jmapclient.Unknown || refused) && lost < 3:
 			lost++ // names are unique among siblings: what was made is found by its name
-			if drafts, err = r.refind(ctx, drafts); err != nil {
-				return err
-			}
-			continue
+			nested = nested && !refused && lost < 2
+			err = r.refind(ctx, drafts)
+		case err == nil:
+			err = r.takeCreated(ctx, drafts, res)
+		}
+		if err == nil {
+			drafts, err = r.leftOf(drafts)
 		}
 		if err != nil {
 			return err
 		}
-		if drafts, err = r.takeCreated(ctx, drafts, res); err != nil {
-			return err
-		}
 	}
 	return nil
+}
+
+// isNested says whether it is asked for in one request with what contains it.
+func (d *draft) isNested() bool { return d.key != "" && d.above != nil }
+
+const unmadeParent = "the mailbox that contains it could not be made"
+
+// portion is what one request asks for: as many as the server takes, and each
+// after the one that is to contain it.
+func (r *run) portion(drafts []*draft, nested bool) map[string]account.Object {
+	create := map[string]account.Object{}
+	most, deepest := r.to.Client.Limits().MaxObjectsInSet, r.mailLimits().MaxMailboxDepth
+	for i, d := range drafts {
+		d.key = ""
+		// What may be too deep waits until it is known where it would be.
+		if d.above != nil && (!nested || d.above.key == "" || deepest != nil && int64(d.level) >= *deepest) {
+			continue
+		}
+		if int64(len(create)) < most {
+			d.key = "m" + strconv.Itoa(i)
+			create[d.key] = r.draftObject(d)
+		}
+	}
+	return create
+}
+
+// leftOf are the drafts that are neither made nor given up. Where the parent of
+// one is by now, or that it stays without one, is known to it.
+func (r *run) leftOf(drafts []*draft) (left []*draft, err error) {
+	for _, d := range drafts {
+		if d.target != "" || d.failed {
+			continue
+		}
+		switch {
+		case d.above == nil:
+		case d.above.failed:
+			d.above, d.why = nil, unmadeParent
+			r.fitDepth(d)
+		case d.above.target != "":
+			d.parent = d.above.target
+			if d.above.how != "created" { // what it contains may be there as well
+				r.boxes.findByPath([]*box{d.box})
+			}
+			d.above = nil
+			r.fitDepth(d)
+		}
+		if d.target == "" {
+			left = append(left, d)
+		}
+	}
+	return left, nil
 }
 
 // fitDepth keeps within a depth that the server announces.
@@ -144,7 +204,9 @@ func (r *run) flatten(d *draft) {
 func (r *run) draftObject(d *draft) account.Object {
 	o := account.Object{}
 	o.Put("name", d.nameNow())
-	if d.parent != "" {
+	if d.above != nil {
+		o.Put("parentId", "#"+d.above.key)
+	} else if d.parent != "" {
 		o.Put("parentId", d.parent)
 	}
 	if d.role {
@@ -168,118 +230,4 @@ func (r *run) subscription(o account.Object) *bool {
 	}
 	b := o.Bool("isSubscribed")
 	return &b
-}
-
-// refind looks for drafts on the target after an answer was lost.
-func (r *run) refind(ctx context.Context, drafts []*draft) (left []*draft, err error) {
-	before := r.boxes.targets
-	if err := r.loadTargets(ctx, r.boxes); err != nil {
-		return nil, err
-	}
-	for _, d := range drafts {
-		for _, id := range r.boxes.targetIDs() {
-			o := r.boxes.targets[id]
-			if _, old := before[id]; !old && r.boxes.claimed[id] == nil &&
-				o.Text("parentId") == d.parent && slices.Contains([]string{d.nameNow(), attempts(d.nameNow())[0].name}, o.Text("name")) {
-				if err := r.placed(d, id, "created"); err != nil {
-					return nil, err
-				}
-				break
-			}
-		}
-		if d.target == "" {
-			left = append(left, d)
-		}
-	}
-	return left, nil
-}
-
-// takeCreated reads an answer: what was made is read back (servers trim names),
-// what was refused is prepared for the next try.
-func (r *run) takeCreated(ctx context.Context, drafts []*draft, res *jmapclient.SetResult) (again []*draft, err error) {
-	made := map[string]*draft{}
-	var ids []string
-	for i, d := range drafts {
-		key := "m" + strconv.Itoa(i)
-		if o, ok := res.Created[key]; ok && o.ID() != "" {
-			made[o.ID()] = d
-			ids = append(ids, o.ID())
-			continue
-		}
-		e, ok := res.NotCreated[key]
-		if !ok {
-			e = jmapclient.SetError{Type: "serverFail", Description: "the server did not say what became of it"}
-		}
-		if id := e.ExistingID; id != "" && r.boxes.claimed[id] == nil {
-			made[id] = d
-			ids = append(ids, id)
-			d.how = "path"
-		} else if r.gentler(d, e) {
-			again = append(again, d)
-		}
-	}
-	if len(ids) == 0 {
-		return again, nil
-	}
-	got, err := r.to.Get(ctx, account.Mailbox, ids, nil)
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range got.List {
-		r.boxes.targets[o.ID()] = o
-	}
-	for _, id := range ids {
-		if r.boxes.targets[id] == nil {
-			return nil, &jmapclient.Error{Kind: jmapclient.ServerFault, Op: "Mailbox/get", Account: r.to.Name, Item: made[id].path,
-				Detail: "the mailbox that was just made is not there; run the import again"}
-		}
-		how := made[id].how
-		if how == "" {
-			how = "created"
-		}
-		if err := r.placed(made[id], id, how); err != nil {
-			return nil, err
-		}
-	}
-	return again, nil
-}
-
-// placed notes where a mailbox went, and says so if it is not as it was.
-func (r *run) placed(d *draft, id, how string) error {
-	r.boxes.claim(d.box, id, how)
-	got := r.boxes.targets[id].Text("name")
-	why := d.why
-	if why == "" && d.suffix > 0 {
-		why = "another mailbox has that name"
-	}
-	if why == "" && got != d.name() {
-		if why = d.names[0].why; why == "" {
-			why = "the server changed the name"
-		}
-	}
-	if why != "" {
-		r.mappedTo(d.path, r.boxes.targetPath(id), why)
-	}
-	return r.rememberBox(d.box, how == "created")
-}
-
-// rememberBox journals where a mailbox is and what was written for it.
-func (r *run) rememberBox(b *box, created bool) error {
-	if b.id == "" { // the Recovered mailbox has no source
-		return nil
-	}
-	sub := r.subscription(b.obj)
-	if sub == nil && b.was != nil { // an administrator does not see it
-		sub = b.was.Subscribed
-	}
-	b.was = &boxApplied{
-		Name:       r.boxes.targets[b.target].Text("name"),
-		Source:     b.name(),
-		Parent:     b.obj.Text("parentId"),
-		Sort:       b.obj.Int("sortOrder"),
-		Subscribed: sub,
-		Created:    created || (b.was != nil && b.was.Created),
-	}
-	return r.j.Put(archive.Entry{Type: account.Mailbox.Name, SourceID: b.id, State: archive.Done, TargetID: b.target,
-		Applied: string(account.Marshal(b.was)), Checked: true})
 }

@@ -41,22 +41,6 @@ func TestMailboxesAreMatchedByRoleThenByPath(t *testing.T) {
 	}
 }
 
-func TestMailboxesAreMadeLevelByLevel(t *testing.T) {
-	s, ar := newTarget(t, jmaptest.Strict), newArchive(t)
-	snapshot(t, ar, contents{folders: []folder{ // children first, on purpose
-		{id: "c", name: "ä ü 日本", parent: "b"}, {id: "b", name: "b", parent: "a"}, {id: "b2", name: "b2", parent: "a"}, {id: "a", name: "A", order: 4}, inbox,
-	}})
-	s.imports(ar, Options{})
-	for _, want := range []string{"A", "A/b", "A/b2", "A/b/ä ü 日本"} {
-		if !slices.Contains(s.paths(), want) {
-			t.Errorf("no mailbox %s in %q", want, s.paths())
-		}
-	}
-	if n := s.Requests()["Mailbox/set"]; n != 3 {
-		t.Errorf("%d Mailbox/set for three levels", n)
-	}
-}
-
 func TestRefusedMailboxesGoByTheNearestNameAndAreReported(t *testing.T) {
 	s, ar := newTarget(t, jmaptest.Profile{NoSlash: true, TrimNames: true, MaxDepth: 3, MaxName: 255}), newArchive(t)
 	long := strings.Repeat("é", 200)

@@ -41,14 +41,12 @@ func (r *run) updateLevel(ctx context.Context, level []*box) error {
 		}
 	}
 	for _, b := range touched {
-		if err := r.boxUpdated(b, patches[b.target], res); err != nil {
-			return err
-		}
+		r.boxUpdated(b, patches[b.target], res)
 	}
-	return nil
+	return r.rememberBoxes(touched)
 }
 
-func (r *run) boxUpdated(b *box, patch map[string]any, res *jmapclient.SetResult) error {
+func (r *run) boxUpdated(b *box, patch map[string]any, res *jmapclient.SetResult) {
 	e, refused := res.NotUpdated[b.target]
 	switch {
 	case refused:
@@ -71,7 +69,6 @@ func (r *run) boxUpdated(b *box, patch map[string]any, res *jmapclient.SetResult
 	if b.how == "path" && b.was == nil && r.boxes.targets[b.target].Text("name") != b.name() {
 		r.mappedTo(b.path, r.boxes.targetPath(b.target), "a mailbox of that name is there already")
 	}
-	return r.rememberBox(b, false)
 }
 
 // boxPatch is what to change of a mailbox on the target.

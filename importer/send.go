@@ -23,22 +23,26 @@ const (
 // these are some more, so that one is ready when another is answered.
 const batchesAtOnce = 6
 
+// The last batches are of one size, so that all are through at about the same
+// time, but not for a handful of messages.
+const (
+	lastBatches = 4
+	leastItems  = 25
+)
+
 // send sends what is pending (only: these), in batches, several at once. It
 // answers how many the server took.
 func (r *run) send(ctx context.Context, only map[string]archive.Entry, items, bytes int64) (int64, error) {
 	st := r.stage(account.Email.Name, items, bytes)
 	defer st.finish()
-	r.keeper = r.keep(ctx)
-	defer func() {
-		r.keeper.end()
-		r.keeper = nil
-	}()
+	r.keeper, r.fresh = r.keep(ctx), false
+	defer func() { r.keeper = nil }()
 	var sent atomic.Int64
 	g, gctx := errgroup.WithContext(ctx)
 	ready := make(chan []*item)
 	g.Go(func() error {
 		defer close(ready)
-		return r.batches(gctx, only, st, func(b []*item) error {
+		return r.batches(gctx, only, items, st, func(b []*item) error {
 			select {
 			case ready <- b:
 				return nil
@@ -64,6 +68,10 @@ func (r *run) send(ctx context.Context, only map[string]archive.Entry, items, by
 		})
 	}
 	err := g.Wait()
+	r.keeper.end()
+	if err == nil && sent.Load() > 0 { // what is left to list and to read back
+		r.fresh, err = r.keeper.last(ctx)
+	}
 	return sent.Load(), err
 }
 
@@ -114,12 +122,13 @@ func (s *stage) pass(items []*item) {
 }
 
 // batches cuts what is pending into batches.
-func (r *run) batches(ctx context.Context, only map[string]archive.Entry, st *stage, take func([]*item) error) error {
+// left is how many there are, as far as is known.
+func (r *run) batches(ctx context.Context, only map[string]archive.Entry, left int64, st *stage, take func([]*item) error) error {
 	limits := r.to.Client.Limits()
 	limit := int(min(batchItems, max(1, limits.MaxObjectsInSet)))
 	var batch []*item
 	var bytes int64
-	var big bool
+	var big, even bool
 	for p, err := range r.j.Pending(r.at) {
 		if err != nil {
 			return fmt.Errorf("read what is left to send: %w", err)
@@ -160,6 +169,10 @@ func (r *run) batches(ctx context.Context, only map[string]archive.Entry, st *st
 			}
 			batch, bytes = nil, 0
 		}
+		if n := int(left+lastBatches-1) / lastBatches; len(batch) == 0 && !even && n <= limit {
+			even, limit = true, max(n, min(limit, leastItems))
+		}
+		left--
 		batch = append(batch, it)
 		bytes += it.size
 	}

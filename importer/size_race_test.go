@@ -14,5 +14,6 @@ const (
 	detourMails   = 50
 	detourGroups  = 5
 	everyNth      = 6
+	largeMails    = 4
 	anyFaults     = "5"
 )

@@ -12,5 +12,6 @@ const (
 	detourMails   = 300
 	detourGroups  = 15
 	everyNth      = 1
+	largeMails    = 8
 	anyFaults     = "12"
 )

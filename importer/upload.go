@@ -139,12 +139,15 @@ type blobSource struct {
 }
 
 func (s *blobSource) hold() error {
-	src, _, err := s.ar.OpenBlob(s.blob)
+	src, size, err := s.ar.OpenBlob(s.blob)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	s.held, err = io.ReadAll(src)
+	var held bytes.Buffer
+	held.Grow(int(min(size, smallBlob)) + bytes.MinRead)
+	_, err = held.ReadFrom(src)
+	s.held = held.Bytes()
 	return err
 }
 

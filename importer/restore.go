@@ -1,0 +1,162 @@
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"mailhaul/account"
+	"mailhaul/jmapclient"
+)
+
+// restore is the whole import, type by type. What does not depend on one another
+// goes on at once: each type's round trips are few, and together they are long.
+func (r *run) restore(ctx context.Context) error {
+	r.tellGaps()
+	// What waits for the mailboxes is much, so they have the connection that stands.
+	out, isOut := context.WithCancel(ctx)
+	defer isOut()
+	if _, ok := r.to.Using(account.Email); ok { // else that is told in its turn
+		r.listing = goBeside(ctx, func(ctx context.Context) error {
+			select {
+			case <-out.Done():
+			case <-ctx.Done():
+			}
+			return r.refresh(ctx, true)
+		})
+		defer r.listing.stop()
+	}
+	if err := r.restoreType(jmapclient.OnSent(ctx, isOut), account.Mailbox); err != nil {
+		return err
+	}
+	isOut() // if it took no request
+	inert := func(ctx context.Context) error { return r.restoreTypes(ctx, isInert) }
+	if r.o.IMAP == nil { // its connection counts as a request that is out
+		small := goBeside(ctx, inert)
+		defer small.stop()
+		inert = func(context.Context) error { return small.wait() }
+	}
+	err := r.restoreType(ctx, account.Email)
+	if err == nil {
+		err = inert(ctx)
+	}
+	if err == nil {
+		err = r.restoreTypes(ctx, func(t account.Type) bool { return !isInert(t) && !isMail(t) })
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.activate(ctx); err != nil {
+		return r.orGoOn(account.SieveScript, err)
+	}
+	return nil
+}
+
+func isMail(t account.Type) bool {
+	return t.Name == account.Mailbox.Name || t.Name == account.Email.Name
+}
+
+// isInert says whether a type's objects do nothing by being there, and need no
+// messages: they come in beside those.
+func isInert(t account.Type) bool {
+	return t.Name == account.Identity.Name || t.Name == account.SieveScript.Name
+}
+
+func (r *run) restoreTypes(ctx context.Context, which func(account.Type) bool) error {
+	for _, t := range account.Types {
+		if !which(t) {
+			continue
+		}
+		if err := r.restoreType(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step is how a type is restored.
+func (r *run) step(t account.Type) func(context.Context) error {
+	return map[string]func(context.Context) error{
+		account.Mailbox.Name:          r.mailboxes,
+		account.Email.Name:            r.emails,
+		account.Identity.Name:         r.identities,
+		account.SieveScript.Name:      r.scripts,
+		account.VacationResponse.Name: r.vacation,
+	}[t.Name]
+}
+
+func (r *run) restoreType(ctx context.Context, t account.Type) error {
+	step := r.step(t)
+	n, _, err := r.ar.Count(r.at, t)
+	if err != nil {
+		return fmt.Errorf("count the archive's %s: %w", plural[t.Name], err)
+	}
+	r.count(t, func(c *Counts) { c.Total = n })
+	if n == 0 && t.Name != account.Email.Name {
+		return nil
+	}
+	if _, ok := r.to.Using(t); !ok {
+		return r.lacking(t, n)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err = step(ctx)
+	if jmapclient.KindOf(err) == jmapclient.Unknown { // what was done is found by looking, when the server is through
+		if err := pause(ctx, 3*settlePause); err != nil {
+			return err
+		}
+		r.startAgain(t)
+		err = step(ctx)
+	}
+	if err != nil {
+		return r.orGoOn(t, err)
+	}
+	return nil
+}
+
+// lacking reports a type that the target does not have.
+func (r *run) lacking(t account.Type, n int64) error {
+	if t.Name == account.Mailbox.Name || t.Name == account.Email.Name {
+		return &jmapclient.Error{Kind: jmapclient.Unsupported, Op: "import", Account: r.to.Name,
+			Detail: "the account has no mail (its session announces no " + t.Capabilities[0] + "); is it the right account?"}
+	}
+	if t.Singleton {
+		o, ok, err := r.sourceVacation()
+		if err != nil || !ok || emptyVacation(o) {
+			return err
+		}
+	}
+	r.warn("the server has no %s: %d stay in the archive", plural[t.Name], n)
+	r.count(t, func(c *Counts) { c.Failed += n })
+	return nil
+}
+
+// orGoOn ends the run with an error that the next type would meet as well, and
+// records any other as the failure of this type alone.
+func (r *run) orGoOn(t account.Type, err error) error {
+	var e *jmapclient.Error
+	if !errors.As(err, &e) || t.Name == account.Mailbox.Name || t.Name == account.Email.Name {
+		return err
+	}
+	switch e.Kind {
+	case jmapclient.Unauthorized, jmapclient.Unreachable, jmapclient.Cancelled, jmapclient.NotJMAP, jmapclient.OverQuota:
+		return err
+	}
+	r.fail(t, "", plural[t.Name], err.Error(), "run the import again; if it stays, set them up by hand from the archive")
+	return nil
+}
+
+// tellGaps says what the export could not take: it can't be restored.
+func (r *run) tellGaps() {
+	for _, t := range account.Types {
+		rec, ok := r.snap.Types[t.Name]
+		switch {
+		case !ok:
+		case rec.Error != "":
+			r.warn("the export of the %s had failed (%s): the archive may not hold them all", plural[t.Name], rec.Error)
+		case len(rec.Failed) > 0:
+			r.warn("%s could not be exported as a whole", countedType(int64(len(rec.Failed)), t))
+		}
+	}
+}
