@@ -27,7 +27,7 @@ type exit struct {
 	code    int
 	is      func(error) bool
 	hint    string // what to do about it, where the error doesn't say
-	resumes bool   // the same command, given again, goes on
+	resumes bool   // the same command, given again, goes on, if it had begun
 }
 
 // exits is where an error becomes an exit code: the first row that knows the

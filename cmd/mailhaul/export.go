@@ -30,12 +30,12 @@ Whether a folder is subscribed is each user's own: sign in as the user
 (-c ACCOUNT:PASSWORD) to carry that too.`,
 		Args: takes(2, 2, "ACCOUNT and DIR"),
 		RunE: a.does(func(ctx context.Context, cmd *cobra.Command, args []string) (*report, error) {
-			a.resumes = true
 			client, err := a.dial(ctx, cmd)
 			if err != nil {
 				return nil, err
 			}
 			defer client.Close()
+			a.resumes = true
 			done, err := a.export(ctx, client, args[0], args[1])
 			if done == nil {
 				return nil, err

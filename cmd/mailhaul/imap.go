@@ -56,7 +56,7 @@ func imapDoor(s string, o jmapclient.Options) (*importer.IMAP, error) {
 	if o.Auth.Token != "" {
 		return nil, errors.New("--imap-url signs in with a user's password, and not with --auth bearer")
 	}
-	door := &importer.IMAP{Addr: net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), imapPorts[u.Scheme])), Auth: o.Auth}
+	door := &importer.IMAP{Addr: net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), imapPorts[u.Scheme])), Auth: o.Auth, Rate: o.Rate}
 	if u.Scheme == "imap" {
 		if !loopback(u.Hostname()) && !o.Insecure {
 			return nil, fmt.Errorf("imap://%s would send the password in the clear: give imaps:// (or --insecure, if nobody can listen on the way)", u.Host)

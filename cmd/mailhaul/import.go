@@ -44,7 +44,6 @@ hour. An import as the user waits for that, and says so and until when; with
 	cmd.Flags().BoolVar(&incomplete, "incomplete", false, "restore what an unfinished export holds")
 	cmd.Flags().StringVar(&imapURL, "imap-url", "", "the user's mail over IMAP, `imaps://host[:port]`, for messages that the server drops when they are imported, or that its hourly quota of uploads holds up")
 	cmd.RunE = a.does(func(ctx context.Context, cmd *cobra.Command, args []string) (*report, error) {
-		a.resumes = !o.DryRun
 		if incomplete && at != "" {
 			return nil, usage(cmd, errors.New("--at and --incomplete exclude each other"))
 		}
@@ -66,6 +65,7 @@ hour. An import as the user waits for that, and says so and until when; with
 			return nil, err
 		}
 		defer client.Close()
+		a.resumes = !o.DryRun
 		o.IMAP = door
 		done, err := a.restore(ctx, ar, client, args[0], o)
 		if done == nil {
