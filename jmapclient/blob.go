@@ -61,7 +61,13 @@ func (a *Account) Upload(ctx context.Context, contentType string, size int64, op
 		}
 		return nil
 	}
-	if err := c.do(ctx, x); err != nil {
+	err := c.do(ctx, x)
+	// Cyrus 3.6 answers 404 to one of several first uploads into an account: they
+	// make its collection of uploads side by side.
+	for try := 0; try < 2 && KindOf(err) == NotFound; try++ {
+		err = c.do(ctx, x)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &up, nil

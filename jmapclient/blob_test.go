@@ -32,6 +32,26 @@ func receive(w http.ResponseWriter, r *http.Request, _ int) {
 	fmt.Fprintf(w, `{"accountId":"a1","blobId":"b","type":%q,"size":%d}`, r.Header.Get("Content-Type"), n)
 }
 
+// Cyrus 3.6 answers so while another first upload makes the account's collection
+// of uploads. One that stays is believed.
+func TestAnUploadThatIsNotFoundIsTriedAgain(t *testing.T) {
+	for times, want := range map[int]Kind{1: 0, 2: 0, 3: NotFound} {
+		f := newFake(t)
+		f.upload = func(w http.ResponseWriter, r *http.Request, n int) {
+			if n <= times {
+				http.NotFound(w, r)
+				return
+			}
+			fmt.Fprint(w, `{"blobId":"B","size":3}`)
+		}
+		a, _ := dial(t, f.URL)
+		_, err := a.Upload(t.Context(), "", 3, opener([]byte("abc")))
+		if (err == nil) != (want == 0) || err != nil && KindOf(err) != want {
+			t.Errorf("%d times not found: %v", times, err)
+		}
+	}
+}
+
 func TestUpload(t *testing.T) {
 	f := newFake(t)
 	f.upload = receive
