@@ -3,6 +3,7 @@ package importer
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"mailhaul/account"
@@ -18,19 +19,19 @@ func TestEveryStageEndsWithItsTotal(t *testing.T) {
 	snapshot(t, ar, contents{folders: inboxAndProject, letters: ls, scripts: []script{{"main", "keep;\r\n", true}},
 		identities: []account.Object{identity("", "alice@example.org", "-- A")}, vacation: vacationOf(false, "away")})
 	for range 2 {
-		ended := 0
+		var ended atomic.Int64
 		_, err := Import(context.Background(), ar, s.asAdmin(), Options{Events: func(e progress.Event) {
 			if e.Kind != progress.Finished {
 				return
 			}
-			ended++
+			ended.Add(1)
 			if e.Total > 0 && e.Done != e.Total || e.Bytes != e.BytesTotal {
 				t.Errorf("%s ended at %d/%d, %d/%d bytes", e.Stage, e.Done, e.Total, e.Bytes, e.BytesTotal)
 			}
 		}})
 		must(t, err)
-		if ended < 4 {
-			t.Errorf("%d stages ended", ended)
+		if n := ended.Load(); n < 4 {
+			t.Errorf("%d stages ended", n)
 		}
 	}
 }
