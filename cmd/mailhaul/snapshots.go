@@ -40,7 +40,7 @@ func writeSnapshots(w io.Writer, list []archive.SnapshotRecord) {
 		fmt.Fprintln(w, "no export into this archive is finished")
 		return
 	}
-	t := newTable(">snapshot", "finished", ">mailboxes", ">messages", ">size", ">other", ">changed", ">gone", ">failed")
+	t := newTable(">no.", "finished", ">boxes", ">messages", ">size", ">other", ">changed", ">gone", ">failed")
 	for _, s := range list {
 		t.add(snapshotRow(&s)...)
 	}
