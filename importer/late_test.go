@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"mailhaul/internal/bubble"
 	"mailhaul/jmapclient/jmaptest"
@@ -16,6 +17,8 @@ import (
 // imports are under way.
 func TestWhatTheServerStoresLateIsNotSentAgain(t *testing.T) {
 	const messages = lateImports*batchItems + batchItems + 20
+	defer func(d time.Duration) { settlePause = d }(settlePause)
+	settlePause = time.Second // as it is: the client's own pauses are of half a second
 	for _, p := range []jmaptest.Profile{jmaptest.Strict, jmaptest.Stalwart07, jmaptest.Stalwart016, jmaptest.Cyrus36} {
 		for _, what := range []fate{brokenLate, killedLate} {
 			t.Run(fmt.Sprintf("%s/%s", p.Name, what), func(t *testing.T) {
