@@ -55,9 +55,8 @@ func (a *Archive) shareCatalog() (*lock, error) {
 	if !ok {
 		return nil, &LockedError{Path: a.dir, PID: readPID(a.path(catalogLock) + ".pid")}
 	}
-	now, err := os.Stat(a.path(catalogFile))
-	if err != nil || !os.SameFile(now, a.catalogInfo) {
-		return nil, errors.Join(fmt.Errorf("the catalog of archive %s was built anew meanwhile: run the same command again", a.dir), l.f.Unlock())
+	if err := a.sameCatalog(); err != nil {
+		return nil, errors.Join(err, l.f.Unlock())
 	}
 	return l, nil
 }
