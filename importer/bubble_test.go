@@ -54,6 +54,7 @@ type wire struct {
 	*bubble.Process
 	s      *jmaptest.Server
 	fate   func(n int, methods string) fate // of the nth request, from 1; nil: none
+	once   bool                             // a request that met a fate is let through when it comes again
 	cancel func()
 	crash  func(methods string, body []byte) bool // the connection is closed with no answer
 
@@ -61,11 +62,12 @@ type wire struct {
 
 	mu  sync.Mutex
 	n   int
-	log []string // methods of each request
+	log []string        // methods of each request
+	met map[string]bool // requests that met a fate and have not come again
 }
 
 func newWire(s *jmaptest.Server) *wire {
-	return &wire{Process: bubble.NewProcess(), s: s, cancel: func() {}}
+	return &wire{Process: bubble.NewProcess(), s: s, cancel: func() {}, met: map[string]bool{}}
 }
 
 // kill ends the process; it returns when that is buried.
@@ -88,10 +90,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	n := w.n
 	w.log = append(w.log, methods)
 	w.mu.Unlock()
-	var what fate
-	if w.fate != nil {
-		what = w.fate(n, methods)
-	}
+	what := w.meets(n, methods, req.URL.String()+string(body))
 	switch what {
 	case notSent:
 		return nil, syscall.ECONNREFUSED
@@ -128,6 +127,22 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return resp, err
+}
+
+// meets is what befalls the nth request.
+func (w *wire) meets(n int, methods, request string) fate {
+	if w.fate == nil {
+		return ""
+	}
+	what := w.fate(n, methods)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.once && w.met[request] {
+		delete(w.met, request)
+		return ""
+	}
+	w.met[request] = what != ""
+	return what
 }
 
 // methodsOf is what a request asks for, in words.
