@@ -17,6 +17,11 @@
 // the archive is the place itself noted. A run that is killed therefore goes
 // on behind that place and fetches nothing again.
 //
+// Types of many small objects (contacts, events, files) are followed, too, but
+// a listing of them that breaks off begins anew. What objects of any type name
+// is taken behind them: blobs as objects of the type Blob, and the principals
+// with whom something is shared.
+//
 // A round trip is what a far server costs most. Where the source takes several
 // questions at once the state comes with the first page, the small types come
 // together beside it, and what changed last comes with the count and the mailboxes,

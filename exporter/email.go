@@ -213,9 +213,12 @@ func (m *mail) dropUnseen() error {
 	return m.savePlace()
 }
 
+// known says whether the archive has a live Email of that id.
+func (m *mail) known(id string) (bool, error) { return m.export.known(account.Email, id) }
+
 // known says whether the archive has a live object of that id.
-func (m *mail) known(id string) (bool, error) {
-	_, err := m.run.Get(account.Email, id)
+func (e *export) known(t account.Type, id string) (bool, error) {
+	_, err := e.run.Get(t, id)
 	if errors.Is(err, archive.ErrNotFound) {
 		return false, nil
 	}

@@ -88,7 +88,13 @@ func (e *export) each(ctx context.Context, types []account.Type) error {
 
 // lookAhead lists types that the source has with one request.
 func (e *export) lookAhead(ctx context.Context, c combiner, types []account.Type) {
-	lists := c.lists(ctx, slices.DeleteFunc(slices.Clone(types), func(t account.Type) bool { return !e.src.Has(t) }))
+	since := map[string]string{}
+	for _, t := range types {
+		if s := e.since(t); t.Large && s != "" {
+			since[t.Name] = s
+		}
+	}
+	lists := c.lists(ctx, slices.DeleteFunc(slices.Clone(types), func(t account.Type) bool { return t.Named || !e.src.Has(t) }), since)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	maps.Copy(e.ahead, lists)
@@ -120,6 +126,12 @@ func (e *export) settle(ctx context.Context) error {
 	return nil
 }
 
+// mayLack says whether a server may announce a type's capability and not have
+// the type itself: not that of mail, and none of which the archive holds objects.
+func (e *export) mayLack(t account.Type) bool {
+	return t.Name != account.Mailbox.Name && t.Name != account.Email.Name && e.lastOf(t).Objects == 0
+}
+
 // one exports one type and records how that ended. The error is one that stops
 // the run.
 func (e *export) one(ctx context.Context, t account.Type) error {
@@ -130,6 +142,10 @@ func (e *export) one(ctx context.Context, t account.Type) error {
 		rec.Absent = true
 	case t.Name == account.Email.Name:
 		rec.State, err = e.email(ctx)
+	case t.Named:
+		err = e.named(ctx, t)
+	case t.Large:
+		rec.State, err = e.large(ctx, t)
 	default:
 		rec.State, err = e.small(ctx, t)
 	}
@@ -137,9 +153,19 @@ func (e *export) one(ctx context.Context, t account.Type) error {
 		if ctx.Err() != nil || stops(err) {
 			return fmt.Errorf("exporting %s of %s: %w", t.Name, e.report.account, err)
 		}
-		rec.Error = err.Error()
-		e.report.emit(progress.Event{Kind: progress.Failure, Stage: t.Name, Item: t.Name + " as a whole", Text: rec.Error,
-			Advice: "what the archive held of it is kept; run the same export again"})
+		rec.State = ""
+		switch {
+		case jmapclient.NoMethod(err) && e.mayLack(t):
+			rec.Absent = true
+		case t.Informational:
+			rec.Error = err.Error()
+			e.report.emit(progress.Event{Kind: progress.Warning, Stage: t.Name, Item: t.Name + " as a whole", Text: rec.Error,
+				Advice: "nothing is lost by it: it is kept for information"})
+		default:
+			rec.Error = err.Error()
+			e.report.emit(progress.Event{Kind: progress.Failure, Stage: t.Name, Item: t.Name + " as a whole", Text: rec.Error,
+				Advice: "what the archive held of it is kept; run the same export again"})
+		}
 	}
 	e.mu.Lock()
 	e.types[t.Name] = rec

@@ -93,6 +93,7 @@ func Export(ctx context.Context, src Source, ar *archive.Archive, o Options) (re
 	if t, ok := src.(faultTeller); ok {
 		t.tellFaults(e.report.emit)
 	}
+	e.tellUnknown()
 	if err := e.everything(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -100,6 +101,15 @@ func Export(ctx context.Context, src Source, ar *archive.Archive, o Options) (re
 		return nil, err
 	}
 	return e.finish()
+}
+
+// tellUnknown names what the source has besides, so that nobody thinks it was taken.
+func (e *export) tellUnknown() {
+	if u, ok := e.src.(unknowner); ok {
+		for _, what := range u.unknown() {
+			e.report.emit(progress.Event{Kind: progress.Note, Item: what, Text: "the server also has this, and mailhaul does not know it: not taken"})
+		}
+	}
 }
 
 // sameAccount refuses to mix two accounts in one archive.
@@ -168,12 +178,17 @@ func (e *export) save() error {
 	return kept(e.run.SetProgress(tallyKey, now))
 }
 
+// lastTypes is what the last snapshot says, by type.
+func (e *export) lastTypes() map[string]archive.TypeRecord {
+	if e.last == nil {
+		return nil
+	}
+	return e.last.Types
+}
+
 // lastOf is what the last snapshot says of a type.
 func (e *export) lastOf(t account.Type) archive.TypeRecord {
-	if e.last == nil {
-		return archive.TypeRecord{}
-	}
-	return e.last.Types[t.Name]
+	return e.lastTypes()[t.Name]
 }
 
 // finish closes the snapshot, or leaves none when there is nothing new in it.
@@ -185,7 +200,7 @@ func (e *export) finish() (*Result, error) {
 		r.Failed = e.tallies[t.Name].record().Failed
 		rec.Types[t.Name] = r
 		res.Failed += len(r.Failed)
-		if r.Error != "" {
+		if r.Error != "" && !t.Informational {
 			res.Failed++
 		}
 	}

@@ -3,6 +3,7 @@ package exporter
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"mailhaul/account"
@@ -36,7 +37,12 @@ func (s *jmapSource) atOnce() int { return int(s.a.Client.Limits().MaxConcurrent
 
 func (s *jmapSource) shared() bool { return s.a.Group }
 
+func (s *jmapSource) unknown() []string { return s.a.Unknown() }
+
 func (s *jmapSource) Has(t account.Type) bool {
+	if t.Name == account.Blob.Name {
+		return slices.ContainsFunc(account.Types, func(t account.Type) bool { return blobsOf[t.Name] != nil && s.Has(t) })
+	}
 	_, ok := s.a.Using(t)
 	return ok
 }

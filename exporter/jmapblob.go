@@ -21,6 +21,10 @@ func (s *jmapSource) batches() bool { return s.a.HasBlobs() && s.refusals.Load()
 
 func (s *jmapSource) batchLimit() int { return int(s.a.Client.Limits().MaxObjectsInGet) }
 
+func (s *jmapSource) sizes(ctx context.Context, blobIDs []string) (map[string]int64, error) {
+	return s.a.BlobSizes(ctx, blobIDs)
+}
+
 // fetchBatch reads blobs with Blob/get (RFC 9404 §4.2): for small ones requests
 // cost more than bytes, and servers ration requests.
 func (s *jmapSource) fetchBatch(ctx context.Context, blobIDs []string, take func(string, []byte) error) error {

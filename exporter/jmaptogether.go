@@ -2,30 +2,85 @@ package exporter
 
 import (
 	"context"
+	"errors"
 
 	"mailhaul/account"
 	"mailhaul/jmapclient"
 )
 
-func (s *jmapSource) lists(ctx context.Context, types []account.Type) map[string]*listed {
+func (s *jmapSource) lists(ctx context.Context, types []account.Type, since map[string]string) map[string]*listed {
 	g := s.a.Together()
 	answers := map[string]*jmapclient.Answer[*jmapclient.GetResult]{}
+	changes := map[string]*jmapclient.Answer[*jmapclient.Changes]{}
 	for _, t := range types {
-		answers[t.Name] = g.All(t)
+		switch state := since[t.Name]; {
+		case state != "":
+			changes[t.Name] = g.Changes(t, state)
+		case t.Large:
+			answers[t.Name] = g.Head(t)
+		default:
+			answers[t.Name] = g.All(t)
+		}
 	}
 	g.Send(ctx)
 	lists := map[string]*listed{}
 	for name, a := range answers {
 		lists[name] = listOf(a)
 	}
+	for name, a := range changes {
+		lists[name] = &listed{changes: a.Value, err: sourceError(a.Err)}
+	}
 	return lists
+}
+
+func (s *jmapSource) head(ctx context.Context, t account.Type) *listed {
+	got, err := s.a.Head(ctx, t)
+	return listOf(&jmapclient.Answer[*jmapclient.GetResult]{Value: got, Err: err})
+}
+
+// pages reads a type with Foo/query in the server's own order, which holds for
+// anchors (RFC 8620 §5.5). When the anchor goes, it begins anew.
+func (s *jmapSource) pages(ctx context.Context, t account.Type, take func([]account.Object) error) (state string, err error) {
+	restarts, after, seen := 0, "", map[string]bool{}
+	for {
+		p, err := s.a.Page(ctx, t, jmapclient.PageArgs{After: after})
+		if errors.Is(sourceError(err), ErrAnchorGone) && restarts < mostRestarts {
+			restarts, after, seen = restarts+1, "", map[string]bool{}
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if state == "" {
+			state = p.State
+		}
+		fresh := false
+		for _, id := range p.IDs {
+			fresh = fresh || !seen[id]
+			seen[id] = true
+		}
+		if !fresh {
+			return state, nil
+		}
+		after = p.IDs[len(p.IDs)-1]
+		if len(p.List)+len(p.NotFound) < len(p.IDs) {
+			rest, err := s.Get(ctx, t, missing(p))
+			if err != nil {
+				return "", err
+			}
+			p.List = append(p.List, rest...)
+		}
+		if err := take(p.List); err != nil {
+			return "", err
+		}
+	}
 }
 
 func listOf(a *jmapclient.Answer[*jmapclient.GetResult]) *listed {
 	if a.Err != nil {
 		return &listed{err: a.Err}
 	}
-	return &listed{list: a.Value.List, state: a.Value.State}
+	return &listed{list: a.Value.List, state: a.Value.State, cut: a.Value.Cut}
 }
 
 func (s *jmapSource) begin(ctx context.Context) (string, func(context.Context) (*SourcePage, error), error) {

@@ -28,7 +28,10 @@ func (e *export) foundNothing(rec archive.SnapshotRecord) bool {
 // are absent.
 func sameOutcome(now, last archive.SnapshotRecord) bool {
 	for name, r := range now.Types {
-		was := last.Types[name]
+		was, known := last.Types[name]
+		if !known && r.Absent {
+			continue // an older archive does not say so
+		}
 		if (r.Error == "") != (was.Error == "") || r.Absent != was.Absent ||
 			len(r.Failed) != len(was.Failed) || !failedBefore(r.Failed, was.Failed) {
 			return false

@@ -28,7 +28,7 @@ func (e *export) small(ctx context.Context, t account.Type) (state string, err e
 			return "", fmt.Errorf("the server lists a %s without an id", t.Name)
 		}
 		listed[o.ID()] = true
-		list[i] = e.ownOnly(t, o)
+		list[i] = e.worthKeeping(t, o)
 	}
 	stage := e.stage(t.Name)
 	stage.total.Store(int64(len(list)))
@@ -51,14 +51,20 @@ func (e *export) small(ctx context.Context, t account.Type) (state string, err e
 
 // all is what the source lists of a type, which may have been asked for already.
 func (e *export) all(ctx context.Context, t account.Type) ([]account.Object, string, error) {
-	e.mu.Lock()
-	l := e.ahead[t.Name]
-	delete(e.ahead, t.Name)
-	e.mu.Unlock()
+	l := e.takeAhead(t)
 	if l == nil {
 		return e.src.All(ctx, t)
 	}
 	return l.list, l.state, l.err
+}
+
+// takeAhead is what was asked for already of a type, nil for nothing.
+func (e *export) takeAhead(t account.Type) *listed {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l := e.ahead[t.Name]
+	delete(e.ahead, t.Name)
+	return l
 }
 
 // dropUnlisted marks as gone what the archive has and the server no longer lists.
@@ -89,6 +95,14 @@ func (e *export) drop(t account.Type, id string) error {
 	return nil
 }
 
+// worthKeeping leaves out of an object what says nothing of it.
+func (e *export) worthKeeping(t account.Type, o account.Object) account.Object {
+	if len(t.Volatile) > 0 {
+		o = o.Without(t.Volatile...)
+	}
+	return e.ownOnly(t, o)
+}
+
 // ownOnly leaves out the properties that are the asking user's own where that
 // is not the account's owner, and says so once.
 func (e *export) ownOnly(t account.Type, o account.Object) account.Object {
@@ -96,7 +110,7 @@ func (e *export) ownOnly(t account.Type, o account.Object) account.Object {
 		return o
 	}
 	for _, prop := range t.PerCaller {
-		if e.unlearnt(t.Name+"."+prop) && prop == "isSubscribed" {
+		if e.unlearnt(t.Name+"."+prop) && prop == "isSubscribed" && t.Name == account.Mailbox.Name {
 			e.tellSubscriptions(t)
 		}
 	}

@@ -65,6 +65,8 @@ type blobBatcher interface {
 	batches() bool
 	// batchLimit is how many it takes to be asked for at once.
 	batchLimit() int
+	// sizes are blobs' sizes in octets, as far as the source tells them.
+	sizes(ctx context.Context, blobIDs []string) (map[string]int64, error)
 	// fetchBatch hands blobs to take in any order. What it does not hand out,
 	// for whatever reason, is fetched one by one.
 	fetchBatch(ctx context.Context, blobIDs []string, take func(blobID string, data []byte) error) error
@@ -73,8 +75,9 @@ type blobBatcher interface {
 // combiner is a source that answers several questions for one request: far away
 // each costs a round trip.
 type combiner interface {
-	// lists is All for several types.
-	lists(ctx context.Context, types []account.Type) map[string]*listed
+	// lists is All for several types, head for those that are Large, and Changes for
+	// those for which there is a state to count from.
+	lists(ctx context.Context, types []account.Type, since map[string]string) map[string]*listed
 	// begin is State and then the first Page of Emails.
 	begin(ctx context.Context) (state string, first func(ctx context.Context) (*SourcePage, error), err error)
 	// closing is Changes of Email, then Count and, if wanted, All of Mailbox as they
@@ -84,10 +87,24 @@ type combiner interface {
 
 // listed is what All answers.
 type listed struct {
-	list  []account.Object
-	state string
-	err   error
+	list    []account.Object
+	state   string
+	err     error
+	cut     bool                // of a Large type: there may be more
+	changes *jmapclient.Changes // in the place of the list; nil: it is the list
 }
+
+// pager is a source that lists a Large type page by page.
+type pager interface {
+	// head are the objects that the source gives out at once.
+	head(ctx context.Context, t account.Type) *listed
+	// pages hands all objects to take, page by page, and answers the state that was
+	// the first page's. take may hold objects back, but gets some twice.
+	pages(ctx context.Context, t account.Type, take func([]account.Object) error) (state string, err error)
+}
+
+// unknowner is a source that may have what nobody here knows.
+type unknowner interface{ unknown() []string }
 
 // closing is what is known at the end of an export, if nothing changed any more.
 type closing struct {

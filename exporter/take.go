@@ -10,7 +10,6 @@ import (
 
 	"mailhaul/account"
 	"mailhaul/archive"
-	"mailhaul/internal/progress"
 	"mailhaul/jmapclient"
 )
 
@@ -72,7 +71,15 @@ func (k *taker) held(o account.Object) (archive.Hash, bool, error) {
 		return "", false, kept(err)
 	}
 	want := k.sizeOf(o)
+	k.measured(o, n)
 	return h, want < 0 || n == want, nil
+}
+
+// measured notes the size of a Blob, of which nothing else tells it.
+func (k *taker) measured(o account.Object, n int64) {
+	if k.t.Name == account.Blob.Name && !o.Has("size") {
+		o.Put("size", n)
+	}
 }
 
 // takeAtOnce fetches blobs with one request and answers the objects whose blob
@@ -119,11 +126,13 @@ func (k *taker) takeOne(ctx context.Context, o account.Object) error {
 			return k.fail(o, "", "the server names no content for it")
 		}
 		var h archive.Hash
-		h, _, err = k.fetch(ctx, o, k.sizeOf(o))
+		var n int64
+		h, n, err = k.fetch(ctx, o, k.sizeOf(o))
 		if err == nil {
+			k.measured(o, n)
 			return k.put(o, h)
 		}
-		if !errors.Is(err, ErrBlobGone) {
+		if !errors.Is(err, ErrBlobGone) || k.t.Named {
 			break
 		}
 		now, geterr := k.src.Get(ctx, k.t, []string{o.ID()})
@@ -174,7 +183,11 @@ func (k *taker) endsRun(ctx context.Context, err error) bool {
 	if errors.Is(err, errNoDownloads) {
 		return true
 	}
-	_, err = k.src.State(ctx, k.t)
+	t := k.t
+	if t.Named { // it has no state of its own
+		t = account.Mailbox
+	}
+	_, err = k.src.State(ctx, t)
 	return err != nil
 }
 
@@ -259,33 +272,4 @@ func (k *taker) put(o account.Object, h archive.Hash) error {
 	k.tally.put(o.ID(), changed)
 	k.stage.add(1, 0)
 	return nil
-}
-
-// fail puts an object without its blob, or with one that is in doubt, and says so.
-func (k *taker) fail(o account.Object, h archive.Hash, reason string) error {
-	changed, err := k.run.PutObject(k.t, o, h)
-	if err != nil {
-		return kept(err)
-	}
-	k.failed(o.ID(), describe(k.t, o), reason, changed)
-	k.stage.add(1, 0)
-	return nil
-}
-
-// failed notes and reports an item that could not be taken.
-func (k *taker) failed(id, item, reason string, changed bool) {
-	k.tally.fail(archive.Failure{ID: id, Item: item, Reason: reason}, changed)
-	k.stage.report.emit(progress.Event{Kind: progress.Failure, Stage: k.t.Name, Item: item, Text: reason,
-		Advice: "run the same export again: it tries what failed once more"})
-}
-
-// describe names an object for a person.
-func describe(t account.Type, o account.Object) string {
-	if t.Name == account.Email.Name {
-		return account.Describe(o)
-	}
-	if name := o.Text("name"); name != "" {
-		return fmt.Sprintf("%s %q, id %s", t.Name, name, o.ID())
-	}
-	return fmt.Sprintf("%s id %s", t.Name, o.ID())
 }

@@ -39,6 +39,8 @@ type taker struct {
 	slots  chan struct{}
 	bytes  *semaphore.Weighted // in flight
 
+	whose map[string]string // what names an object, by its id: for a type that is Named
+
 	size          *batchSize
 	gathered      []work
 	gatheredBytes int64

@@ -43,4 +43,11 @@
 // levels are made with one request, while the target's messages are listed; what
 // does nothing by being there comes in beside the messages. What switches
 // something on comes last.
+//
+// Address books, contacts, calendars, events and files are things: one way leads
+// all of them onto the target, whether it speaks the standards or Cyrus's own forms
+// from before them. They are converted, matched by what names them to people or
+// to other programs (uid, name, path), and made in batches; what a server refuses of
+// one is written the way it takes or left out, and told. Nobody is sent an
+// invitation. What was there before stays as it is.
 package importer

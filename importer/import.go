@@ -56,8 +56,9 @@ type run struct {
 	// dropped are messages that the server said it stored, and did not.
 	dropped []archive.PendingItem
 
-	mu  sync.Mutex // guards res and dropped
-	res *Result
+	things things     // what is neither mail nor small
+	mu     sync.Mutex // guards res and dropped
+	res    *Result
 }
 
 // Import restores an archive's account into the target account. The Result is
@@ -151,22 +152,4 @@ func (r *run) noSnapshot(finished int) error {
 	}
 	return fmt.Errorf("%s holds no finished export: run the export again to finish it, "+
 		"or import what there is of it (--incomplete): %w", r.ar.Dir(), archive.ErrNotFound)
-}
-
-// singular and plural are what a person calls a type's objects.
-var singular = map[string]string{
-	account.Mailbox.Name:          "mailbox",
-	account.Email.Name:            "message",
-	account.Identity.Name:         "identity",
-	account.SieveScript.Name:      "Sieve script",
-	account.VacationResponse.Name: "vacation response",
-}
-
-// plural: see singular.
-var plural = map[string]string{
-	account.Mailbox.Name:          "mailboxes",
-	account.Email.Name:            "messages",
-	account.Identity.Name:         "identities",
-	account.SieveScript.Name:      "Sieve scripts",
-	account.VacationResponse.Name: "vacation response",
 }

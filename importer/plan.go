@@ -40,15 +40,14 @@ func (r *run) plan(ctx context.Context) error {
 		return err
 	}
 	for _, t := range account.Types[2:] {
-		n, _, err := r.ar.Count(r.at, t)
+		n, err := r.restorable(t)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			continue
 		}
-		r.count(t, func(c *Counts) { c.Total = n })
-		if _, ok := r.to.Using(t); !ok {
+		if !r.has(t) {
 			if err := r.lacking(t, n); err != nil {
 				return err
 			}

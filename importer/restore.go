@@ -3,7 +3,6 @@ package importer
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"mailhaul/account"
 	"mailhaul/jmapclient"
@@ -76,26 +75,26 @@ func (r *run) restoreTypes(ctx context.Context, which func(account.Type) bool) e
 
 // step is how a type is restored.
 func (r *run) step(t account.Type) func(context.Context) error {
-	return map[string]func(context.Context) error{
+	step, ok := map[string]func(context.Context) error{
 		account.Mailbox.Name:          r.mailboxes,
 		account.Email.Name:            r.emails,
 		account.Identity.Name:         r.identities,
 		account.SieveScript.Name:      r.scripts,
 		account.VacationResponse.Name: r.vacation,
 	}[t.Name]
+	if !ok {
+		return func(ctx context.Context) error { return r.restoreThings(ctx, t) }
+	}
+	return step
 }
 
 func (r *run) restoreType(ctx context.Context, t account.Type) error {
 	step := r.step(t)
-	n, _, err := r.ar.Count(r.at, t)
-	if err != nil {
-		return fmt.Errorf("count the archive's %s: %w", plural[t.Name], err)
+	n, err := r.restorable(t)
+	if err != nil || n == 0 && t.Name != account.Email.Name {
+		return err
 	}
-	r.count(t, func(c *Counts) { c.Total = n })
-	if n == 0 && t.Name != account.Email.Name {
-		return nil
-	}
-	if _, ok := r.to.Using(t); !ok {
+	if !r.has(t) {
 		return r.lacking(t, n)
 	}
 	if err := ctx.Err(); err != nil {
@@ -126,6 +125,10 @@ func (r *run) lacking(t account.Type, n int64) error {
 		if err != nil || !ok || emptyVacation(o) {
 			return err
 		}
+	}
+	if left := r.needless(t); left != "" {
+		r.note("the server has no %s: %d stay in the archive%s", plural[t.Name], n, left)
+		return nil
 	}
 	r.warn("the server has no %s: %d stay in the archive", plural[t.Name], n)
 	r.count(t, func(c *Counts) { c.Failed += n })

@@ -17,4 +17,5 @@ const (
 	lateImports   = 1
 	largeMails    = 4
 	anyFaults     = "5"
+	raced         = true
 )

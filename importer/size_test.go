@@ -15,4 +15,5 @@ const (
 	lateImports   = 3
 	largeMails    = 8
 	anyFaults     = "12"
+	raced         = false
 )

@@ -176,12 +176,15 @@ func (v *verifier) row(targetID string) *MailboxTally {
 
 // small compares a type that is no mail.
 func (v *verifier) small(ctx context.Context, t account.Type) error {
-	n, _, err := v.ar.Count(v.at, t)
+	n, err := v.restorable(t)
 	if err != nil || n == 0 {
 		return err
 	}
 	v.counts(t, func(c *Counts) { c.Total = n })
-	if _, ok := v.to.Using(t); !ok {
+	if !v.has(t) {
+		if v.needless(t) != "" {
+			return nil
+		}
 		if o, ok, err := v.sourceVacation(); t.Singleton && (err != nil || !ok || emptyVacation(o)) {
 			return err
 		}

@@ -19,6 +19,8 @@ func (r *run) compareSmall(ctx context.Context, t account.Type) (same int64, dif
 		diffs, same, err = r.compareScripts(ctx)
 	case account.VacationResponse.Name:
 		diffs, same, err = r.compareVacation(ctx)
+	default:
+		diffs, same, err = r.compareThings(ctx, t)
 	}
 	return same, diffs, err
 }

@@ -77,6 +77,35 @@ func (a *Account) Blobs(ctx context.Context, ids []string, take func(id string, 
 	return nil
 }
 
+// BlobSizes asks for the sizes of blobs in octets, many in a request, so that
+// Blobs can be asked for as much as fits. What the server does not tell is left out.
+//
+// The error is of kind Unsupported where the account does not announce Blob/get.
+func (a *Account) BlobSizes(ctx context.Context, ids []string) (map[string]int64, error) {
+	urn, _ := a.blobGet()
+	if urn == "" {
+		return nil, &Error{Kind: Unsupported, Op: "Blob/get", Account: a.label(), Detail: "the account does not have it"}
+	}
+	sizes := make(map[string]int64, len(ids))
+	for chunk := range slices.Chunk(ids, int(a.Client.limits.MaxObjectsInGet)) {
+		k := a.call("Blob/get", map[string]any{"ids": chunk, "properties": []string{"size"}})
+		var list []heldBlob
+		k.read = func(args []byte) (err error) {
+			list, err = readBlobs(args)
+			return err
+		}
+		if err := a.Client.send(ctx, a.request([]string{coreURN, urn}, k)); err != nil {
+			return nil, err
+		}
+		for _, b := range list {
+			if b.size >= 0 {
+				sizes[b.id] = b.size
+			}
+		}
+	}
+	return sizes, nil
+}
+
 // bodies are buffers for answers that are megabytes large and soon done with.
 var bodies = sync.Pool{New: func() any { return new([]byte) }}
 

@@ -70,6 +70,7 @@ type Client struct {
 	rate                           *rate.Limiter // of Options.Rate, nil for none
 	fromServer, toServer           line
 	takesGzip, mindsGzip           atomic.Bool // compressed requests: announced by the server, refused
+	noSharing                      atomic.Bool // it refused to tell with whom a mailbox is shared
 	breakers                       [endpoints]breaker
 	sample                         sample
 	nRequests, nRetries, nIn, nOut atomic.Int64

@@ -153,3 +153,13 @@ func quote(s string) string {
 	}
 	return s
 }
+
+// unknownMethod is RFC 8620 §3.6.2's: the server has no such method, whatever
+// its capabilities announce.
+const unknownMethod = "unknownMethod"
+
+// NoMethod says whether an error is that the server does not have the method.
+func NoMethod(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Type == unknownMethod
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 
 	"mailhaul/account"
@@ -15,6 +14,7 @@ type GetResult struct {
 	State    string
 	List     []account.Object
 	NotFound []string
+	Cut      bool // of all of a Large type: there may be more
 }
 
 // readGet is a read that decodes a Foo/get's answer as json.Unmarshal would, in
@@ -80,25 +80,27 @@ func (a *Account) get(ctx context.Context, t account.Type, ids []string, props [
 	if err != nil {
 		return nil, err
 	}
-	return pose(ctx, a, q)
+	got, err := pose(ctx, a, q)
+	if _, prop := a.sharing(t); KindOf(err) == Invalid && props == nil && prop != "" {
+		a.Client.noSharing.Store(true) // it may be that which is refused
+		return a.get(ctx, t, ids, props)
+	}
+	if KindOf(err) == Invalid && props == nil && t.Properties == nil && t.PropertiesBy != nil {
+		t.PropertiesBy = nil // another version may not know a name: then what it gives by itself
+		return a.get(ctx, t, ids, props)
+	}
+	return got, err
 }
 
 func (a *Account) askGet(t account.Type, ids []string, props []string) (*question[*GetResult], error) {
-	using, err := a.using(t, t.Name+"/get")
+	using, props, err := a.asks(t, t.Name+"/get", props)
 	if err != nil {
 		return nil, err
 	}
-	get := a.call(t.Name+"/get", map[string]any{"ids": ids, "properties": orAll(props, t)})
+	get := a.call(t.Name+"/get", map[string]any{"ids": ids, "properties": props})
 	got := &GetResult{}
 	get.read = readGet(got)
 	return &question[*GetResult]{using: using, calls: []*call{get}, said: func() *GetResult { return got }}, nil
-}
-
-func orAll(props []string, t account.Type) []string {
-	if props == nil {
-		return t.Properties
-	}
-	return props
 }
 
 // State asks for a type's state alone: Foo/get of no ids.
@@ -126,6 +128,9 @@ const maxAll = 100_000
 // `ids: null` without a word; where that may have happened the ids are paged
 // with Foo/query.
 func (a *Account) All(ctx context.Context, t account.Type, props []string) (*GetResult, error) {
+	if t.Filter != nil {
+		return a.pages(ctx, t, props)
+	}
 	got, err := a.get(ctx, t, nil, props)
 	// RFC 8620 §5.1: requestTooLarge instead of a cut; or too large for us.
 	tooMany := KindOf(err) == Limit || errors.Is(err, errTooMuch)
@@ -142,125 +147,17 @@ func (a *Account) All(ctx context.Context, t account.Type, props []string) (*Get
 	return all, qerr
 }
 
-// pages reads a type page by page. When the list changes under it, it begins anew.
-func (a *Account) pages(ctx context.Context, t account.Type, props []string) (*GetResult, error) {
-	const most = 5
-	for try := 1; ; try++ {
-		res, err := a.pagesOnce(ctx, t, props)
-		if KindOf(err) != AnchorNotFound || try == most {
-			return res, err
-		}
+// Head reads the objects of a Large type that the server gives out at once. Where
+// there may be more, the result is Cut: page through them.
+func (a *Account) Head(ctx context.Context, t account.Type) (*GetResult, error) {
+	got, err := a.get(ctx, t, nil, nil)
+	if KindOf(err) == Limit || errors.Is(err, errTooMuch) {
+		return &GetResult{Cut: true}, nil
 	}
-}
-
-func (a *Account) pagesOnce(ctx context.Context, t account.Type, props []string) (*GetResult, error) {
-	res := &GetResult{}
-	seen := map[string]bool{}
-	for after := ""; ; {
-		p, err := a.Page(ctx, t, PageArgs{After: after, Props: props})
-		if err != nil {
-			return nil, err
-		}
-		if res.State == "" {
-			res.State = p.State
-		}
-		fresh := false
-		for _, id := range p.IDs {
-			fresh = fresh || !seen[id]
-			seen[id] = true
-		}
-		if !fresh {
-			return res, nil
-		}
-		res.List = append(res.List, p.List...)
-		if len(res.List) > maxAll {
-			return nil, &Error{Kind: ServerFault, Op: t.Name + "/query", Account: a.label(),
-				Detail: fmt.Sprintf("the list does not end: there are more than %d already", maxAll)}
-		}
-		after = p.IDs[len(p.IDs)-1]
+	if err == nil {
+		got.Cut = a.cut(got)
 	}
-}
-
-// PageArgs say which page of a list is wanted.
-type PageArgs struct {
-	Filter any
-	Sort   []Comparator
-	After  string // anchor: the page begins behind this id, "" from the start
-	Limit  int    // at most maxObjectsInGet, which is also meant by 0
-	Props  []string
-	Total  bool // calculateTotal
-}
-
-// Comparator is RFC 8620 §5.5's.
-type Comparator struct {
-	Property    string `json:"property"`
-	IsAscending bool   `json:"isAscending"`
-}
-
-// Page is a page of a list with its objects.
-type Page struct {
-	QueryState string
-	IDs        []string
-	State      string           // of Foo/get
-	List       []account.Object // in the server's order, which need not be that of IDs
-	NotFound   []string
-	Total      int64 // -1 not asked or not told
-}
-
-// Page asks Foo/query and, by back-reference in the same request, Foo/get
-// (RFC 8620 §3.7). A page without ids is the end. An anchor that is no longer
-// in the list is an error of kind AnchorNotFound.
-//
-// A page is bounded, how many follow is not: a server may go on for ever, with
-// ids that it gave before or with ever new ones. Who pages stops at a page that
-// brings nothing new, and holds no more of the pages before than it must.
-func (a *Account) Page(ctx context.Context, t account.Type, p PageArgs) (*Page, error) {
-	q, err := a.askPage(t, p)
-	if err != nil {
-		return nil, err
-	}
-	return pose(ctx, a, q)
-}
-
-func (a *Account) askPage(t account.Type, p PageArgs) (*question[*Page], error) {
-	using, err := a.using(t, t.Name+"/query")
-	if err != nil {
-		return nil, err
-	}
-	most := int(a.Client.limits.MaxObjectsInGet)
-	if p.Limit <= 0 || p.Limit > most {
-		p.Limit = most
-	}
-	args := map[string]any{"limit": p.Limit}
-	if p.Filter != nil {
-		args["filter"] = p.Filter
-	}
-	if len(p.Sort) > 0 {
-		args["sort"] = p.Sort
-	}
-	if p.After != "" {
-		args["anchor"], args["anchorOffset"] = p.After, 1
-	}
-	if p.Total {
-		args["calculateTotal"] = true
-	}
-	query := a.call(t.Name+"/query", args)
-	get := a.call(t.Name+"/get", map[string]any{"properties": orAll(p.Props, t)})
-	get.idsOf = query
-	var asked struct {
-		QueryState string
-		IDs        []string
-		Total      *int64
-	}
-	var got GetResult
-	query.read, get.read = into(&asked), readGet(&got)
-	return &question[*Page]{using: using, calls: []*call{query, get}, said: func() *Page {
-		page := &Page{QueryState: asked.QueryState, IDs: asked.IDs, State: got.State, List: got.List, NotFound: got.NotFound, Total: -1}
-		if p.Total && asked.Total != nil {
-			page.Total = *asked.Total
-		}
-		return page
-	}}, nil
+	return got, err
 }
 
 // Changes is one page of Foo/changes (RFC 8620 §5.2). An id may be in several

@@ -76,9 +76,40 @@ func whatever[T any](T) bool { return true }
 
 // All adds [Account.All].
 func (g *Together) All(t account.Type) *Answer[*GetResult] {
+	if t.Filter != nil {
+		return g.filtered(t)
+	}
 	q, err := g.a.askGet(t, nil, nil)
 	return add(g, q, err, func(got *GetResult) bool { return !g.a.cut(got) },
 		func(ctx context.Context) (*GetResult, error) { return g.a.All(ctx, t, nil) })
+}
+
+// filtered adds [Account.All] of a type of which not all objects are wanted.
+func (g *Together) filtered(t account.Type) *Answer[*GetResult] {
+	page, err := g.a.askPage(t, PageArgs{Total: true})
+	if err != nil {
+		return &Answer[*GetResult]{Err: err}
+	}
+	q := &question[*GetResult]{using: page.using, calls: page.calls, said: func() *GetResult {
+		p := page.said()
+		return &GetResult{State: p.State, List: p.List, Cut: int64(len(p.IDs)) != p.Total || len(p.List)+len(p.NotFound) < len(p.IDs)}
+	}}
+	return add(g, q, nil, func(got *GetResult) bool { return !got.Cut },
+		func(ctx context.Context) (*GetResult, error) { return g.a.All(ctx, t, nil) })
+}
+
+// Head adds [Account.Head].
+func (g *Together) Head(t account.Type) *Answer[*GetResult] {
+	q, err := g.a.askGet(t, nil, nil)
+	if err != nil {
+		return &Answer[*GetResult]{Err: err}
+	}
+	head := &question[*GetResult]{using: q.using, calls: q.calls, said: func() *GetResult {
+		got := q.said()
+		got.Cut = g.a.cut(got)
+		return got
+	}}
+	return add(g, head, nil, whatever, func(ctx context.Context) (*GetResult, error) { return g.a.Head(ctx, t) })
 }
 
 // State adds [Account.State].
@@ -128,6 +159,8 @@ func (g *Together) Send(ctx context.Context) {
 			case over != nil:
 				r.fail(over)
 			case whole && r.answered() && r.take():
+			case whole && r.unknown() != nil: // and would be, alone
+				r.fail(r.unknown())
 			default:
 				whole = false
 				err := r.alone(ctx)
@@ -167,6 +200,17 @@ func (g *Together) send(ctx context.Context, some []*read) error {
 		}
 	}
 	return g.a.Client.send(ctx, r)
+}
+
+// unknown is the error of a read that the server has no method for, nil otherwise.
+func (r *read) unknown() error {
+	for _, k := range r.calls {
+		if k.failed != nil && k.failed.Type == unknownMethod {
+			err := k.failed.Error
+			return &err
+		}
+	}
+	return nil
 }
 
 // answered says whether all calls were.

@@ -159,8 +159,8 @@ func snapshotTable(s *archive.SnapshotRecord) *table {
 	t := newTable("type", ">objects", ">size", ">changed", ">gone", ">failed", "")
 	for _, typ := range account.Types {
 		r, ok := s.Types[typ.Name]
-		if !ok {
-			continue
+		if !ok || r.Absent && r.Objects == 0 && !isMailType(typ) {
+			continue // most servers lack most of these
 		}
 		remark, bytes := "", ""
 		switch {
@@ -177,11 +177,20 @@ func snapshotTable(s *archive.SnapshotRecord) *table {
 	return t
 }
 
+// isMailType says whether a type is one that a reader looks for whether it is there or not.
+func isMailType(t account.Type) bool {
+	switch t.Name {
+	case account.Mailbox.Name, account.Email.Name, account.Identity.Name, account.SieveScript.Name, account.VacationResponse.Name:
+		return true
+	}
+	return false
+}
+
 // failedOf names what a snapshot lacks.
 func failedOf(s *archive.SnapshotRecord) (items []string, n int64) {
 	for _, typ := range account.Types {
 		r := s.Types[typ.Name]
-		if r.Error != "" {
+		if r.Error != "" && !typ.Informational {
 			items = append(items, fmt.Sprintf("%s as a whole: %s", typ.Name, r.Error))
 		}
 		for _, f := range r.Failed {

@@ -171,6 +171,16 @@ func (l *look) overview(context.Context) (*report, error) {
 		if t.Name == account.Mailbox.Name || t.Name == account.Email.Name {
 			continue
 		}
+		if t.Large || t.Named {
+			n, bytes, err := ar.Count(at, t)
+			if err != nil {
+				return nil, err
+			}
+			if n > 0 {
+				in.Others = append(in.Others, countInWords(t, n, bytes))
+			}
+			continue
+		}
 		for r, err := range ar.Objects(at, t) {
 			if err != nil {
 				return nil, err
@@ -179,24 +189,6 @@ func (l *look) overview(context.Context) (*report, error) {
 		}
 	}
 	return &report{in, in.text}, nil
-}
-
-func otherInWords(t account.Type, o account.Object) string {
-	switch t.Name {
-	case account.Identity.Name:
-		return fmt.Sprintf("Identity %s <%s>", o.Text("name"), o.Text("email"))
-	case account.SieveScript.Name:
-		if o.Bool("isActive") {
-			return fmt.Sprintf("Sieve script %q, active", o.Text("name"))
-		}
-		return fmt.Sprintf("Sieve script %q", o.Text("name"))
-	case account.VacationResponse.Name:
-		if o.Bool("isEnabled") {
-			return "Vacation response, on: " + o.Text("subject")
-		}
-		return "Vacation response, off"
-	}
-	return strings.TrimSpace(t.Name + " " + cmp.Or(o.Text("name"), o.Text("title")))
 }
 
 func (in *inspected) text(w io.Writer) {

@@ -128,10 +128,12 @@ type other struct {
 	Type   string         `json:"type"`
 	Object account.Object `json:"object"`
 	Text   string         `json:"text,omitempty"` // of a script
+
+	lines []line // for a person
 }
 
 func (l *look) showOther(t account.Type, r archive.Record) (*report, error) {
-	o := &other{Type: t.Name, Object: r.Object}
+	o := &other{Type: t.Name, Object: r.Object, lines: readable(t, r.Object)}
 	if t.Name == account.SieveScript.Name && r.Blob != "" {
 		blob, _, err := l.ar.OpenBlob(r.Blob)
 		if err != nil {
@@ -148,6 +150,11 @@ func (l *look) showOther(t account.Type, r archive.Record) (*report, error) {
 
 func (o *other) text(w io.Writer) {
 	fmt.Fprintf(w, "%s %s\n", o.Type, oneLine(o.Object.ID()))
+	for _, l := range o.lines {
+		if l.value != "" {
+			fmt.Fprintf(w, "%-14s%s\n", l.name+":", oneLine(l.value))
+		}
+	}
 	var lines bytes.Buffer
 	if json.Indent(&lines, o.Object.Without("id").Encode(), "", "  ") == nil {
 		fmt.Fprintln(w, clean(lines.String()))
