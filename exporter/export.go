@@ -18,6 +18,9 @@ import (
 type Options struct {
 	Events      progress.Func
 	Concurrency int // blobs fetched at once; 0: what suits the source
+	// Mailboxes is told when the archive holds all mailboxes for the first time,
+	// for who reads it while it grows; messages may be there before.
+	Mailboxes func()
 }
 
 // Result is what an export did.
