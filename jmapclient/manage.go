@@ -98,3 +98,6 @@ func (c *Client) As(login string) (Auth, error) {
 	}
 	return Auth{Username: login + "%" + c.auth.Username, Password: c.auth.Password}, nil
 }
+
+// Login is the name that the client signs in with, "" with a token.
+func (c *Client) Login() string { return c.auth.Username }
