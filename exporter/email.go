@@ -36,8 +36,11 @@ type place struct {
 	Passes  int      `json:"passes,omitempty"`
 	// Before is the tally's moved when the pass began.
 	Before int64 `json:"before,omitempty"`
-	// Scope is what the run was narrowed to.
-	Scope *archive.Scope `json:"scope,omitempty"`
+	// Scope is what the run was narrowed to, and Living those of its mailboxes that
+	// there were. A listing can be gone on with only if both are the same: ids of
+	// one received date may come in another order when others are wanted.
+	Scope  *archive.Scope `json:"scope,omitempty"`
+	Living []string       `json:"living,omitempty"`
 	// Base is the snapshot whose state the changes were first asked since, and
 	// Doubt that something was put after it by runs with another scope or that did
 	// not end; see settleDoubt.
@@ -124,8 +127,13 @@ func (m *mail) start(ctx context.Context) error {
 	if err != nil {
 		return kept(err)
 	}
-	known = known && (m.p.Listing || m.p.State != "") && m.p.Scope.Covers(account.Email, m.scope)
-	m.p.Scope = m.scope
+	switch {
+	case m.p.Listing:
+		known = known && m.p.Scope.Covers(account.Email, m.scope) && m.scope.Covers(account.Email, m.p.Scope) && slices.Equal(m.p.Living, m.living)
+	default:
+		known = known && m.p.State != "" && m.p.Scope.Covers(account.Email, m.scope)
+	}
+	m.p.Scope, m.p.Living = m.scope, m.living
 	if !known {
 		m.p = place{}
 		known = m.fromBase()
@@ -157,7 +165,7 @@ func (m *mail) fromBase() bool {
 	if base == nil || m.moved || base.Types[account.Email.Name].State == "" {
 		return false
 	}
-	m.p = place{State: base.Types[account.Email.Name].State, At: base.Finished, Scope: m.scope, Base: base.Snapshot,
+	m.p = place{State: base.Types[account.Email.Name].State, At: base.Finished, Scope: m.scope, Living: m.living, Base: base.Snapshot,
 		Doubt: base.Snapshot < m.last.Snapshot || m.run.Resumed()}
 	return true
 }
@@ -183,7 +191,8 @@ func (m *mail) startListing(ctx context.Context) error {
 	clear(m.unread)
 	m.recounts = 0
 	m.stage.done.Store(0)
-	m.p = place{State: state, At: time.Now().UTC(), Listing: true, Passes: m.p.Passes + 1, Before: m.take.tally.moved(), Scope: m.scope}
+	m.p = place{State: state, At: time.Now().UTC(), Listing: true, Passes: m.p.Passes + 1, Before: m.take.tally.moved(),
+		Scope: m.scope, Living: m.living}
 	return m.savePlace()
 }
 

@@ -45,6 +45,8 @@ type export struct {
 	report *reporter
 	// scope is what the run is narrowed to, nil: the whole account.
 	scope *archive.Scope
+	// living are the mailboxes in the scope that the account has.
+	living []string
 	// snapshots are the finished ones; last is the newest, nil when there is none.
 	snapshots []archive.SnapshotRecord
 	last      *archive.SnapshotRecord

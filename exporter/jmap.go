@@ -66,10 +66,13 @@ func (s *jmapSource) State(ctx context.Context, t account.Type) (string, error) 
 func (s *jmapSource) Page(ctx context.Context, t account.Type, after string) (*SourcePage, error) {
 	args := s.pageArgs(after)
 	p, err := s.a.Page(ctx, t, args)
-	if s.unfiltered(args, err) {
-		return s.Page(ctx, t, after)
-	}
-	if err != nil {
+	switch {
+	case refusesFilter(args, err) && after == "":
+		s.filter.Store(nil)
+		return s.Page(ctx, t, "")
+	case refusesFilter(args, err): // all must be listed from the start
+		return nil, fmt.Errorf("%w: %w", ErrAnchorGone, err)
+	case err != nil:
 		return nil, sourceError(err)
 	}
 	return s.page(ctx, t, args, p)
@@ -148,7 +151,7 @@ func (s *jmapSource) Count(ctx context.Context, t account.Type) (int64, error) {
 		return -1, nil
 	}
 	p, err := s.a.Page(ctx, t, args)
-	if s.unfiltered(args, err) {
+	if refusesFilter(args, err) {
 		return -1, nil
 	}
 	if err != nil {

@@ -22,6 +22,11 @@ type filter map[string]any
 // later than that moment by it. Not used is inMailboxOtherThan, which a server may
 // take for "in none of these".
 func (s *jmapSource) narrow(scope *archive.Scope, mailboxes []string) {
+	s.narrowed = scope != nil
+	s.filter.Store(nil)
+	if scope == nil {
+		return
+	}
 	bounds := filter{}
 	if scope.Since != nil {
 		bounds["after"] = scope.Since.Add(-time.Second).UTC().Format(time.RFC3339)
@@ -40,7 +45,6 @@ func (s *jmapSource) narrow(scope *archive.Scope, mailboxes []string) {
 		}
 		each = append(each, f)
 	}
-	s.narrowed = true
 	switch n := len(each); {
 	case n == 1:
 		s.filter.Store(&each[0])
@@ -59,15 +63,9 @@ func (s *jmapSource) wanted() any {
 	return nil
 }
 
-// unfiltered says whether a server refused a filter: from then on all is listed.
-// The order stays, so a listing goes on where it was.
-func (s *jmapSource) unfiltered(asked jmapclient.PageArgs, err error) bool {
-	refusals := []jmapclient.Kind{jmapclient.Unsupported, jmapclient.Invalid, jmapclient.Limit, jmapclient.ServerFault}
-	if asked.Filter == nil || !slices.Contains(refusals, jmapclient.KindOf(err)) {
-		return false
-	}
-	s.filter.Store(nil)
-	return true
+// refusesFilter says whether a server has no use for a filter. Then all is listed.
+func refusesFilter(asked jmapclient.PageArgs, err error) bool {
+	return asked.Filter != nil && slices.Contains([]jmapclient.Kind{jmapclient.Unsupported, jmapclient.Invalid, jmapclient.Limit}, jmapclient.KindOf(err))
 }
 
 // countTogether is Count as one of several reads, nil where it can't be.

@@ -92,7 +92,8 @@ func (s *jmapSource) begin(ctx context.Context) (string, func(context.Context) (
 		return "", nil, state.Err
 	}
 	return state.Value, func(ctx context.Context) (*SourcePage, error) {
-		if s.unfiltered(args, first.Err) {
+		if refusesFilter(args, first.Err) {
+			s.filter.Store(nil)
 			return s.Page(ctx, account.Email, "")
 		}
 		if first.Err != nil {

@@ -74,22 +74,25 @@ func (e *NoMailboxError) Error() string {
 // narrow makes the scope ready: it finds the mailboxes that the patterns mean,
 // and lets the source list no more than is wanted, if it can.
 func (e *export) narrow(ctx context.Context) error {
+	n, can := e.src.(narrower)
 	if e.scope.Whole(account.Email) || !e.scope.HasType(account.Email) {
+		if can {
+			n.narrow(nil, nil)
+		}
 		return nil
 	}
-	var living []string
 	if len(e.scope.Mailboxes) > 0 {
 		list, state, err := e.src.All(ctx, account.Mailbox)
 		if err != nil {
 			return fmt.Errorf("reading the mailboxes of %s, to find those that are wanted: %w", e.report.account, err)
 		}
 		e.ahead[account.Mailbox.Name] = &listed{list: list, state: state}
-		if living, err = e.chooseMailboxes(list); err != nil {
+		if e.living, err = e.chooseMailboxes(list); err != nil {
 			return err
 		}
 	}
-	if n, ok := e.src.(narrower); ok {
-		n.narrow(e.scope, living)
+	if can {
+		n.narrow(e.scope, e.living)
 	}
 	return nil
 }

@@ -105,7 +105,8 @@ type pager interface {
 
 // narrower is a source that can list fewer Emails than there are. Page and Count
 // are then of those in the scope, and perhaps of some more; Count is -1 where it
-// would be of all. mailboxes are those of the scope that there are.
+// would be of all. mailboxes are those of the scope that there are. A nil scope is
+// all there is.
 type narrower interface {
 	narrow(scope *archive.Scope, mailboxes []string)
 }
