@@ -29,6 +29,7 @@ type Server struct {
 	http    *http.Server
 	handler http.Handler
 	closed  chan struct{}
+	moved   chan struct{} // closed at the next change, nil when nobody waits for one; under mu
 	once    sync.Once
 }
 
