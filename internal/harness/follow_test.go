@@ -32,6 +32,7 @@ func (w *way) follow(ctx context.Context, from *line, o *exporter.Options) (end 
 		if err != nil {
 			return
 		}
+		w.target = target // it may have messages from now on
 		res, _ := importer.Follow(ctx, w.ar, target, importer.Options{Delete: w.plan.Delete}, importer.Export{Mailboxes: mailboxes, Ended: ended, Enough: 1})
 		if res.Types["Email"].Created > 0 {
 			count("a head start")
