@@ -202,7 +202,7 @@ func (n narrowing) after(before, now state) state {
 		switch {
 		case !n.has(o, before.pathsOf(o, now)):
 			want["Email"][id] = o
-		case there:
+		case there && account.MatchKey(o) == account.MatchKey(is): // else the id names another message
 			want["Email"][id] = is
 		}
 	}
