@@ -186,5 +186,12 @@ func (e *export) one(ctx context.Context, t account.Type) error {
 	e.mu.Lock()
 	e.types[t.Name] = rec
 	e.mu.Unlock()
-	return e.save()
+	if err := e.save(); err != nil || t.Name != account.Mailbox.Name || e.opts.Mailboxes == nil || e.quiet {
+		return err
+	}
+	if err := e.run.Commit(); err != nil {
+		return kept(err)
+	}
+	e.opts.Mailboxes()
+	return nil
 }

@@ -19,6 +19,9 @@ type Options struct {
 	// Scope narrows the run, nil: the whole account. MailboxIDs are found by the run,
 	// and the types that others need are added; see [Completed].
 	Scope *archive.Scope
+	// Mailboxes is told when the archive holds all mailboxes for the first time,
+	// for who reads it while it grows; messages may be there before.
+	Mailboxes func()
 }
 
 // Result is what an export did.

@@ -80,6 +80,7 @@ type exported struct {
 
 	screen *screen
 	dir    string // as the user would type it
+	half   bool   // of a sync, which has its own end
 }
 
 // export copies an account into DIR/ACCOUNT, or what is in the scope.
@@ -150,6 +151,9 @@ func (d *exported) text(w io.Writer) {
 	}
 	failed, n := failedOf(tried(s))
 	listed(w, plural(n, "item", "items")+" could not be taken:", failed, n, shownItems, "all of them: --json, or `mailhaul status --json "+shellWord(d.dir)+"`")
+	if d.half {
+		return
+	}
 	writeWarnings(w, d.screen)
 	fmt.Fprintf(w, "\nNext: mailhaul -u https://NEW import account %s %s\n", shellWord(d.Account), shellWord(d.dir))
 }

@@ -89,6 +89,7 @@ type imported struct {
 
 	screen *screen
 	failed error
+	half   bool // of a sync, which has its own end
 }
 
 // restore imports an archive into an account.
@@ -166,6 +167,9 @@ func (d *imported) text(w io.Writer) {
 	}
 	heading := plural(int64(len(failures)), "item", "items") + " failed:"
 	listed(w, heading, failures, int64(len(failures)), shownItems, "all of them: --json")
+	if d.half {
+		return
+	}
 	writeWarnings(w, d.screen)
 	if d.failed == nil && !d.DryRun {
 		fmt.Fprintf(w, "\nNext: mailhaul -u %s verify %s %s\n", shellWord(d.Server), shellWord(d.Archive), shellWord(d.Account))
