@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mailhaul/account"
+	"mailhaul/archive"
 	"mailhaul/importer"
 	"mailhaul/internal/progress"
 	"mailhaul/jmapclient"
@@ -84,9 +85,11 @@ type imported struct {
 	Archive   string           `json:"archive"`
 	DryRun    bool             `json:"dryRun,omitempty"`
 	Result    *importer.Result `json:"result,omitempty"`
+	Scope     *archive.Scope   `json:"scope,omitempty"` // of the snapshot, where it is partial
 
 	screen *screen
 	failed error
+	half   bool // of a sync, which has its own end
 }
 
 // restore imports an archive into an account.
@@ -114,6 +117,9 @@ func (a *app) restore(ctx context.Context, ar *opened, client *jmapclient.Client
 		return nil, err
 	}
 	done := &imported{Account: acc.Name, AccountID: acc.ID, Server: client.Origin(), Archive: ar.path, DryRun: o.DryRun, Result: res, screen: a.screen}
+	if rec, err := ar.recordAt(o.At); err == nil && rec != nil {
+		done.Scope = rec.Scope
+	}
 	// What the archive could not take over fails here again, but for whole types.
 	if n := max(int64(len(res.Failures)), ar.failed); err == nil && n > 0 && !o.DryRun {
 		err = &itemsError{n}
@@ -135,11 +141,11 @@ func (d *imported) text(w io.Writer) {
 	r := d.Result
 	switch {
 	case d.DryRun:
-		fmt.Fprintf(w, "Nothing was changed. Without --dry-run, snapshot %d of %s would go into %s on %s:\n\n", r.Snapshot, d.Archive, d.Account, d.Server)
+		fmt.Fprintf(w, "Nothing was changed. Without --dry-run, snapshot %d%s of %s would go into %s on %s:\n\n", r.Snapshot, inBrackets(partial(d.Scope)), d.Archive, d.Account, d.Server)
 	case d.failed != nil && !isA[*itemsError](d.failed):
 		fmt.Fprintf(w, "The import of %s into %s on %s stopped. So far:\n\n", d.Archive, d.Account, d.Server)
 	default:
-		fmt.Fprintf(w, "Imported snapshot %d of %s into %s on %s.\n\n", r.Snapshot, d.Archive, d.Account, d.Server)
+		fmt.Fprintf(w, "Imported snapshot %d%s of %s into %s on %s.\n\n", r.Snapshot, inBrackets(partial(d.Scope)), d.Archive, d.Account, d.Server)
 	}
 	t := newTable("type", ">archive", ">new", ">updated", ">present", ">removed", ">failed", ">sent")
 	for _, typ := range account.Types {
@@ -161,6 +167,9 @@ func (d *imported) text(w io.Writer) {
 	}
 	heading := plural(int64(len(failures)), "item", "items") + " failed:"
 	listed(w, heading, failures, int64(len(failures)), shownItems, "all of them: --json")
+	if d.half {
+		return
+	}
 	writeWarnings(w, d.screen)
 	if d.failed == nil && !d.DryRun {
 		fmt.Fprintf(w, "\nNext: mailhaul -u %s verify %s %s\n", shellWord(d.Server), shellWord(d.Archive), shellWord(d.Account))
