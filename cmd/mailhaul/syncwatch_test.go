@@ -56,7 +56,7 @@ func watched(t *testing.T, s *fakeSource, after time.Duration) (late time.Durati
 		w := &watcher{states: s.states, events: s.events}
 		stop := w.listen(t.Context())
 		defer stop()
-		if err := w.await(t.Context(), "before"); err != nil {
+		if _, err := w.await(t.Context(), "before"); err != nil {
 			t.Fatal(err)
 		}
 		late, asked = time.Since(s.changes), s.asked
@@ -107,7 +107,7 @@ func TestWatchEndsWhenToldTo(t *testing.T) {
 		defer cancel()
 		stop := w.listen(ctx)
 		defer stop()
-		if err := w.await(ctx, "before"); err == nil || ctx.Err() == nil {
+		if _, err := w.await(ctx, "before"); err == nil || ctx.Err() == nil {
 			t.Errorf("it waited on, and then: %v", err)
 		}
 	})
