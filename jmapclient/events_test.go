@@ -75,7 +75,8 @@ func FuzzEvents(f *testing.F) {
 	})
 }
 
-// listening is a server with an event source that says one thing.
+// listening is a server with an event source, of which its session says that it is
+// elsewhere: credentials go there no more than to any other URL of a session.
 func listening(t *testing.T, o Options, serve http.HandlerFunc) *Account {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -83,7 +84,7 @@ func listening(t *testing.T, o Options, serve http.HandlerFunc) *Account {
 	mux.HandleFunc("/.well-known/jmap", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprint(w, `{"capabilities":{"urn:ietf:params:jmap:core":{}},"apiUrl":"/jmap/","uploadUrl":"/u/{accountId}","downloadUrl":"/d/{accountId}/{blobId}",
-			"eventSourceUrl":"/jmap/events/?types={types}&closeafter={closeafter}&ping={ping}","username":"alice","accounts":{"a":{"name":"alice","isPersonal":true}}}`)
+			"eventSourceUrl":"https://elsewhere.example/jmap/events/?types={types}&closeafter={closeafter}&ping={ping}","username":"alice","accounts":{"a":{"name":"alice","isPersonal":true}}}`)
 	})
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
