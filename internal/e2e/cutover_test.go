@@ -85,7 +85,9 @@ type passed struct {
 	Source, Target struct{ Requests, BytesIn, BytesOut int64 }
 	Export         struct{ Fetched int64 }
 	Import         struct {
-		Result struct{ Types map[string]struct{ Created, Updated, Removed, Failed int64 } }
+		Result struct {
+			Types map[string]struct{ Created, Updated, Removed, Failed int64 }
+		}
 	}
 }
 
