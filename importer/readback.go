@@ -18,7 +18,7 @@ func (r *run) readBack(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the journal: %w", err)
 		}
-		if e.Checked {
+		if e.Checked || !r.scope.has(e.SourceID) {
 			continue
 		}
 		if batch = append(batch, e); len(batch) >= r.pageSize() {

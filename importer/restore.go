@@ -15,7 +15,7 @@ func (r *run) restore(ctx context.Context) error {
 	// What waits for the mailboxes is much, so they have the connection that stands.
 	out, isOut := context.WithCancel(ctx)
 	defer isOut()
-	if _, ok := r.to.Using(account.Email); ok { // else that is told in its turn
+	if _, ok := r.to.Using(account.Email); ok && r.scope.takes(account.Email) { // else that is told in its turn
 		r.listing = goBeside(ctx, func(ctx context.Context) error {
 			select {
 			case <-out.Done():
@@ -44,6 +44,9 @@ func (r *run) restore(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if !r.scope.takes(account.SieveScript) {
+		return nil
 	}
 	if err := r.activate(ctx); err != nil {
 		return r.orGoOn(account.SieveScript, err)
@@ -89,6 +92,9 @@ func (r *run) step(t account.Type) func(context.Context) error {
 }
 
 func (r *run) restoreType(ctx context.Context, t account.Type) error {
+	if !r.scope.takes(t) {
+		return nil
+	}
 	step := r.step(t)
 	n, err := r.restorable(t)
 	if err != nil || n == 0 && t.Name != account.Email.Name {

@@ -107,6 +107,12 @@ func (r *run) restorable(t account.Type) (int64, error) {
 			return 0, nil
 		}
 	}
+	switch s := r.scope; {
+	case t.Name == account.Mailbox.Name && s.made != nil:
+		n = int64(len(s.made))
+	case t.Name == account.Email.Name && s.emails != nil:
+		n = int64(len(s.emails))
+	}
 	if n > 0 || isSmall(t) {
 		r.count(t, func(c *Counts) { c.Total = n })
 	}
