@@ -211,6 +211,8 @@ type applied struct {
 	Keywords  []string `json:"keywords"`
 	Received  int64    `json:"received,omitempty"` // seconds since 1970
 	Created   bool     `json:"created,omitempty"`  // by an import; else it was there
+	// There is what the message on the target had then, where that is something else: nil where it is not.
+	There *thereState `json:"there,omitempty"`
 }
 
 func appliedOf(o account.Object, created bool) applied {

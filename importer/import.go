@@ -25,6 +25,7 @@ type Options struct {
 	// ResetFlags sets keywords and mailboxes of messages that are there back to the archive's,
 	// also where the target's user changed them.
 	ResetFlags bool
+	Conflict   Conflict // what is done with what both sides changed; "": ConflictReport
 }
 
 // run is one import, or the reading half of one for a plan or a comparison.

@@ -86,6 +86,11 @@ func (r *run) checkAgainst(ctx context.Context, entries []archive.Entry, there m
 			r.count(account.Email, func(c *Counts) { c.Updated++ })
 			r.putRight++
 		}
+		a, was := readApplied(e.Applied), edits[e.TargetID]
+		if err := r.noteThere(&a, keysOf(was.wantBoxes), keysOf(was.wantWords)); err != nil {
+			return err
+		}
+		e.Applied = a.encode()
 		e.Checked = true
 		checked = append(checked, e)
 	}

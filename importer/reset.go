@@ -116,7 +116,11 @@ func (r *run) resetSome(ctx context.Context, entries []archive.Entry, shared map
 		if !edit.empty() {
 			r.count(account.Email, func(c *Counts) { c.Updated++ })
 		}
-		e.Applied = r.nowApplied(e, r.scope.email(o)).encode()
+		a := r.nowApplied(e, r.scope.email(o))
+		if err := r.noteThere(&a, keysOf(edit.wantBoxes), keysOf(edit.wantWords)); err != nil {
+			return err
+		}
+		e.Applied = a.encode()
 		done = append(done, e)
 	}
 	if len(done) == 0 {
@@ -138,8 +142,20 @@ func (r *run) setBack(e *edit, o account.Object) {
 			e.wantBoxes[id] = true
 		}
 	}
+	e.keepWords()
+}
+
+// forceWords makes keywords what they are to be.
+func (e *edit) forceWords(words []string) {
+	e.wantWords = account.SetOf(words...)
+	e.keepWords()
+}
+
+// keepWords keeps the spelling of keywords that are there already, and those that
+// are the server's.
+func (e *edit) keepWords() {
 	for k := range e.hasWords {
-		switch { // what the server has in another case is the same keyword
+		switch {
 		case hasWord(e.wantWords, k):
 			removeWord(e.wantWords, k)
 			e.wantWords[k] = true

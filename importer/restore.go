@@ -12,6 +12,7 @@ import (
 // goes on at once: each type's round trips are few, and together they are long.
 func (r *run) restore(ctx context.Context) error {
 	r.tellGaps()
+	defer r.tellConflicts()
 	// What waits for the mailboxes is much, so they have the connection that stands.
 	out, isOut := context.WithCancel(ctx)
 	defer isOut()
@@ -97,6 +98,9 @@ func (r *run) restoreType(ctx context.Context, t account.Type) error {
 	}
 	step := r.step(t)
 	n, err := r.restorable(t)
+	if err == nil && n == 0 && r.has(t) { // all of them may be gone
+		err = r.removeThings(ctx, t)
+	}
 	if err != nil || n == 0 && t.Name != account.Email.Name {
 		return err
 	}

@@ -31,6 +31,8 @@ type thing struct {
 	was    wrote
 	target account.Object // nil: there is none
 	ours   bool           // the journal says that an import made it
+	made   bool           // by an import: this one
+	kept   []string       // properties that both sides changed, to be asked about again
 }
 
 // wrote is what the journal keeps of what was written.
@@ -39,6 +41,7 @@ type wrote struct {
 	Want   account.Object    `json:"want"`           // see wants
 	Told   []string          `json:"told,omitempty"` // properties that the target does not have of it
 	Got    map[string]string `json:"got,omitempty"`  // hashes of what the target made of it
+	Made   string            `json:"made,omitempty"` // the type on the target of one that an import made; "": it was there
 }
 
 // things is what a run knows of them.

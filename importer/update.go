@@ -60,7 +60,7 @@ func (r *run) followSource(ctx context.Context) error {
 	if err := r.followRemovals(ctx); err != nil {
 		return err
 	}
-	if f.refused {
+	if f.refused || f.unsettled {
 		return nil
 	}
 	return r.followed(since)
@@ -123,6 +123,9 @@ type follower struct {
 	records []archive.Record
 	entries []archive.Entry
 	refused bool
+	// unsettled: something is to be asked again by the next import.
+	unsettled bool
+	shared    map[string][]string // see standIns; nil: not needed yet
 	// replaced are messages whose id was given to another one of the same bytes.
 	replaced []archive.Entry
 }
@@ -193,6 +196,7 @@ func (f *follower) flush(ctx context.Context) error {
 		return err
 	}
 	edits := map[string]*edit{}
+	how, bases := make([]manners, len(f.entries)), make([]thereState, len(f.entries))
 	for i, e := range f.entries {
 		t := there[e.SourceID]
 		if t == nil {
@@ -204,7 +208,11 @@ func (f *follower) flush(ctx context.Context) error {
 		if edits[e.TargetID] == nil {
 			edits[e.TargetID] = newEdit(t)
 		}
-		if err := r.follow(ctx, edits[e.TargetID], r.applied(e), f.records[i].Object); err != nil {
+		now := f.records[i].Object
+		if how[i], bases[i], err = f.mannersOf(ctx, readApplied(e.Applied), r.applied(e), now, t); err != nil {
+			return err
+		}
+		if err := r.follow(ctx, edits[e.TargetID], how[i], r.applied(e), now); err != nil {
 			return err
 		}
 	}
@@ -226,7 +234,13 @@ func (f *follower) flush(ctx context.Context) error {
 		if !edits[e.TargetID].empty() {
 			r.count(account.Email, func(c *Counts) { c.Updated++ })
 		}
-		e.Applied = r.nowApplied(e, f.records[i].Object).encode()
+		now := f.records[i].Object
+		again := r.tellClash(how[i], now, there[e.SourceID])
+		a, err := f.settled(e, again, now, bases[i], edits[e.TargetID])
+		if err != nil {
+			return err
+		}
+		e.Applied = a.encode()
 		done = append(done, e)
 	}
 	f.records, f.entries = nil, nil
@@ -237,10 +251,31 @@ func (f *follower) flush(ctx context.Context) error {
 }
 
 // follow makes the change that the source made since was was applied.
-func (r *run) follow(ctx context.Context, e *edit, was applied, now account.Object) error {
+func (r *run) follow(ctx context.Context, e *edit, how manners, was applied, now account.Object) error {
 	p, err := r.place(ctx, now.Set("mailboxIds"), now.Set("keywords"))
 	if err != nil {
 		return err
+	}
+	if err := r.followBoxes(e, how.boxes, was, p); err != nil {
+		return err
+	}
+	switch how.words {
+	case leave:
+	case force:
+		e.forceWords(p.keywords)
+	default:
+		e.followWords(was.Keywords, p.keywords)
+	}
+	return nil
+}
+
+func (r *run) followBoxes(e *edit, how manner, was applied, p placement) error {
+	switch how {
+	case leave:
+		return nil
+	case force:
+		e.wantBoxes = account.SetOf(p.mailboxes...)
+		return nil
 	}
 	before := map[string]bool{}
 	for _, id := range was.Mailboxes {
@@ -262,17 +297,34 @@ func (r *run) follow(ctx context.Context, e *edit, was applied, now account.Obje
 	if len(e.wantBoxes) == 0 { // a message is in a mailbox always (RFC 8621 §4.1.1)
 		e.wantBoxes = account.SetOf(p.mailboxes...)
 	}
-	for _, k := range p.keywords {
-		if !slices.Contains(was.Keywords, k) && !hasWord(e.wantWords, k) {
+	return nil
+}
+
+func (e *edit) followWords(was, now []string) {
+	for _, k := range now {
+		if !slices.Contains(was, k) && !hasWord(e.wantWords, k) {
 			e.wantWords[k] = true
 		}
 	}
-	for _, k := range was.Keywords {
-		if !slices.Contains(p.keywords, k) {
+	for _, k := range was {
+		if !slices.Contains(now, k) {
 			removeWord(e.wantWords, k)
 		}
 	}
-	return nil
+}
+
+// settled is what an entry's message has got: of what is to be asked again, what
+// it had before.
+func (f *follower) settled(e archive.Entry, again manners, now account.Object, base thereState, edit *edit) (applied, error) {
+	was, a := readApplied(e.Applied), f.r.nowApplied(e, now)
+	boxes, words := keysOf(edit.wantBoxes), keysOf(edit.wantWords)
+	if again.boxes == leave {
+		a.Mailboxes, boxes, f.unsettled = was.Mailboxes, base.Boxes, true
+	}
+	if again.words == leave {
+		a.Keywords, words, f.unsettled = was.Keywords, base.Words, true
+	}
+	return a, f.r.noteThere(&a, boxes, words)
 }
 
 // targetEver is where a source mailbox is or was, also when it is gone from

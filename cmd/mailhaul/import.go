@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,12 +57,16 @@ hour. An import as the user waits for that, and says so and until when; with
 	f.StringVar(&o.Into, "into", "", "put all mail below the mailbox of this `path`, which is made, and leave what is elsewhere as it is")
 	f.BoolVar(&onlyMissing, "only-missing", false, "leave what the user changed on the server (default)")
 	f.BoolVar(&o.ResetFlags, "reset-flags", false, "set folders and flags of messages that are there back to the archive's")
+	f.StringVar((*string)(&o.Conflict), "conflict", string(importer.ConflictReport), "whose change stays where `both` sides changed a message's flags, its folders, or one of them removed it: report (the server's, and tell), target (the server's), source (the archive's)")
 	cmd.RunE = a.does(func(ctx context.Context, cmd *cobra.Command, args []string) (*report, error) {
 		if incomplete && at != "" {
 			return nil, usage(cmd, errors.New("--at and --incomplete exclude each other"))
 		}
 		if incomplete && o.Delete {
 			return nil, usage(cmd, errors.New("--delete needs a finished export: what an unfinished one lacks may only not have been read yet"))
+		}
+		if !slices.Contains(importer.Conflicts, o.Conflict) {
+			return nil, usage(cmd, fmt.Errorf("--conflict is report, target or source, not %q", o.Conflict))
 		}
 		if onlyMissing && o.ResetFlags {
 			return nil, usage(cmd, errors.New("--only-missing and --reset-flags exclude each other"))
@@ -178,6 +183,11 @@ func (d *imported) text(w io.Writer) {
 		fmt.Fprintln(w, "\nThe archive holds no messages.")
 	}
 	listed(w, "Folders that could not keep their names:", r.Mapped, int64(len(r.Mapped)), shownItems, "all of them: --json")
+	clashes := make([]string, len(r.Conflicts))
+	for i, c := range r.Conflicts {
+		clashes[i] = c.String()
+	}
+	listed(w, "Changed on both sides, and left as the server has it:", clashes, int64(len(clashes)), shownItems, "all of them: --json")
 	failures := make([]string, len(r.Failures))
 	for i, f := range r.Failures {
 		failures[i] = fmt.Sprintf("%s %s: %s", f.Type, f.Item, f.Reason)
