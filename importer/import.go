@@ -64,6 +64,8 @@ type run struct {
 	// dropped are messages that the server said it stored, and did not.
 	dropped []archive.PendingItem
 
+	sharees map[string]sharee // by name in the archive
+
 	things things     // what is neither mail nor small
 	mu     sync.Mutex // guards res and dropped
 	res    *Result

@@ -42,6 +42,9 @@ type boxApplied struct {
 	Sort       int64  `json:"sort,omitempty"`
 	Subscribed *bool  `json:"subscribed,omitempty"`
 	Created    bool   `json:"created,omitempty"` // by an import
+	// With whom an import shared it: ids or names on the target, by what the source had.
+	Shared     []string `json:"shared,omitempty"`
+	SharedMark string   `json:"sharedMark,omitempty"`
 }
 
 // boxMap knows where each mailbox of the archive is on the target.

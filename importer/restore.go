@@ -46,6 +46,9 @@ func (r *run) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.shareBoxes(ctx); err != nil {
+		return err
+	}
 	if !r.scope.takes(account.SieveScript) {
 		return nil
 	}

@@ -49,6 +49,9 @@ func (r *run) restoreOnce(ctx context.Context, t account.Type) error {
 	defer r.tellReports(t)
 	var create, update []*thing
 	for _, w := range list {
+		if shares, _ := readShares(w.rec.Object); len(shares) > 0 && w.state != archive.Done {
+			r.tell(w, js.Problem{Property: "shareWith", Reason: "it was shared with others, which the archive keeps: share it by hand"})
+		}
 		switch {
 		case w.bad != "":
 			r.fail(t, w.rec.Object.ID(), w.name(), w.bad, "set it up by hand; the archive keeps it as it was")
