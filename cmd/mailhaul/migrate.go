@@ -31,7 +31,7 @@ type migrateFlags struct {
 
 func (a *app) migrateCommand() *cobra.Command {
 	var f migrateFlags
-	all := []migrate.Step{migrate.CheckStep, migrate.CopyStep, migrate.CutoverStep, migrate.VerifyStep}
+	all := []migrate.Step{migrate.CheckStep, migrate.ProvisionStep, migrate.CopyStep, migrate.CutoverStep, migrate.VerifyStep}
 	cmd := group("migrate", "Move all accounts of a server",
 		a.migrateInitCommand(),
 		a.migrateStepCommand(&f, "run", "Do all that a plan has and that is not done yet", `Go through all steps of a plan: check, provision, copy, cutover, verify, report. Each is done for all
@@ -42,6 +42,7 @@ anything, the command goes on. --again does all steps anew, which costs what cha
 disk, folders, messages that are too large, types of data that the new server lacks; and estimate how long
 it will take. Nothing is changed. Red is what will fail: such an account is left out by the
 other steps, and they do not begin with a red disk, unless --force is given.`, migrate.CheckStep),
+		a.migrateProvisionCommand(&f),
 		a.migrateStepCommand(&f, "copy", "Copy accounts into their archives and onto the new server", `Export each account into its archive, and import that into the new server. Given again, it costs
 what changed. The largest accounts go first.`, migrate.CopyStep),
 		a.migrateStepCommand(&f, "cutover", "Carry over what changed last", `Copy once more, after the old server was closed for its users. If the plan says delete = true, what is
@@ -49,6 +50,7 @@ gone from the old server since the copy goes from the new one, too.`, migrate.Cu
 		a.migrateStepCommand(&f, "verify", "Compare the archives with the new server", `Compare each archive with its account on the new server, message by message.`, migrate.VerifyStep),
 		a.migrateReportCommand(),
 		a.migrateStatusCommand(),
+		a.migrateReturnCommand(),
 	)
 	cmd.Long = `Move all accounts of a server to another one, after a plan: a file that names both servers and
 the accounts. ` + "`mailhaul migrate init`" + ` writes one. An account that fails never stops the others, and what was
@@ -96,14 +98,26 @@ func (a *app) migrate(ctx context.Context, cmd *cobra.Command, f *migrateFlags, 
 		err = errors.Join(err, run.Close())
 	}()
 	a.resumes = true
+	if n, err := run.ReturnSignIns(ctx); err != nil {
+		return nil, err
+	} else if n > 0 {
+		a.screen.say(fmt.Sprintf("gave back %s of an earlier run", plural(int64(n), "borrowed sign-in", "borrowed sign-ins")))
+	}
 	if err := run.Load(ctx, steps[0] != migrate.VerifyStep); err != nil {
 		return nil, err
 	}
 	a.migration.Store(run)
 	done := &migrated{Plan: file, Steps: map[migrate.Step]migrate.Tally{}}
 	for _, step := range steps {
-		tally, err := run.Do(ctx, step, only, f.again || len(steps) == 1)
-		done.order, done.Steps[step] = append(done.order, step), tally
+		var tally migrate.Tally
+		if again := f.again || len(steps) == 1; step == migrate.ProvisionStep {
+			_, tally, err = run.Provision(ctx, only, migrate.ProvisionOptions{}, false, again)
+		} else {
+			tally, err = run.Do(ctx, step, only, again)
+		}
+		if tally != nil {
+			done.order, done.Steps[step] = append(done.order, step), tally
+		}
 		if err == nil && step == migrate.CheckStep && len(only) == 0 && run.Worked() > 0 {
 			done.Whole, err = run.CheckWhole(ctx)
 			if err == nil && migrate.Worst(done.Whole) == migrate.Red && !f.force && len(steps) > 1 {

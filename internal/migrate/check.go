@@ -91,7 +91,7 @@ func (c *checking) all(ctx context.Context) (err error) {
 		return err
 	}
 	if c.to, err = c.run.new.open(ctx, c.job.Wanted); err != nil {
-		if jmapclient.KindOf(err) == jmapclient.NoAccount && c.run.provisions() {
+		if jmapclient.KindOf(err) == jmapclient.NoAccount && c.run.provisions(ctx) {
 			c.find(Yellow, "missing", "", "%s is not on the new server yet: provision is going to make it", c.job.New)
 			return nil
 		}

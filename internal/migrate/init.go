@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"mailhaul/jmapclient"
@@ -19,6 +20,7 @@ type Made struct {
 	Old      string   `json:"old"` // what the servers say they are
 	New      string   `json:"new"`
 	Accounts []string `json:"accounts"` // that the old server lists
+	SignedIn string   `json:"signedIn"` // the old server's name for who asked
 }
 
 // Init asks both servers and writes a plan with comments into a new file.
@@ -45,6 +47,11 @@ func Init(ctx context.Context, file string, o InitOptions, h Hooks) (*Made, erro
 			if made.Accounts, err = s.side.listed(ctx); err != nil {
 				return nil, err
 			}
+			own, err := c.Account(ctx, "")
+			if err != nil {
+				return nil, err
+			}
+			made.SignedIn = own.Name
 		}
 	}
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -104,7 +111,7 @@ credentials = %q
 all = true                 # all that the old server lists; or some of them:
 #match = ["*@example.org", "sales-*"]
 #list = ["alice", "bob"]
-#except = ["admin", "test-*"]
+%s
 #csv = "accounts.csv"      # old,new,old-credentials,new-credentials
 
 # What is different for one account:
@@ -120,7 +127,15 @@ all = true                 # all that the old server lists; or some of them:
 #directory = "directory.json"  # made from this file in place of the old server
 
 # %d accounts that the old server lists:
-%s`, p.Concurrency, strings.Map(visible, m.Old), p.Old.URL, p.Old.Credentials, strings.Map(visible, m.New), p.New.URL, p.New.Credentials, len(m.Accounts), accounts.String())
+%s`, p.Concurrency, strings.Map(visible, m.Old), p.Old.URL, p.Old.Credentials, strings.Map(visible, m.New), p.New.URL, p.New.Credentials, m.except(), len(m.Accounts), accounts.String())
+}
+
+// except leaves out who signs in here, where that is one of the accounts.
+func (m *Made) except() string {
+	if slices.Contains(m.Accounts, m.SignedIn) {
+		return fmt.Sprintf("except = [%q]        # who signs in here", m.SignedIn)
+	}
+	return `#except = ["test-*"]`
 }
 
 // visible keeps text from a server within its comment.

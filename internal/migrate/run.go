@@ -30,6 +30,8 @@ type Run struct {
 	jobs     []*job
 	worked   int        // accounts that the last step was done for
 	borrow   *borrowing // nil: nobody signs in as a user
+	canMake  sync.Once  // sets makes, see provisions
+	makes    bool
 }
 
 // job is an account of the plan at work.
@@ -84,6 +86,15 @@ func (r *Run) Load(ctx context.Context, ask bool) error {
 	}
 	if len(wanted) == 0 {
 		return fmt.Errorf("%s: no account is meant: %s", r.Plan.path, r.whatThereIs(names))
+	}
+	made, err := r.store.madeAs()
+	if err != nil {
+		return err
+	}
+	for i, w := range wanted {
+		if to := made[w.Old]; to != "" && w.Override.New == "" {
+			wanted[i].New = to
+		}
 	}
 	if err := r.store.want(wanted); err != nil {
 		return err
@@ -152,7 +163,7 @@ func (r *Run) Do(ctx context.Context, step Step, only []string, again bool) (Tal
 	if err != nil {
 		return nil, err
 	}
-	do := map[Step]work{CheckStep: r.check, ProvisionStep: r.provision, CopyStep: r.copy, CutoverStep: r.cutover, VerifyStep: r.verify}[step]
+	do := map[Step]work{CheckStep: r.check, CopyStep: r.copy, CutoverStep: r.cutover, VerifyStep: r.verify}[step]
 	if step == CopyStep {
 		if err := r.size(ctx, jobs); err != nil {
 			return nil, err

@@ -26,7 +26,7 @@ const (
 const schema = `
 CREATE TABLE IF NOT EXISTS account (
   name TEXT PRIMARY KEY, target TEXT NOT NULL, ord INTEGER NOT NULL, wanted INTEGER NOT NULL,
-  grp INTEGER NOT NULL DEFAULT 0, messages INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0
+  grp INTEGER NOT NULL DEFAULT 0, mapped TEXT NOT NULL DEFAULT '', messages INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outcome (
   account TEXT NOT NULL, step TEXT NOT NULL, state TEXT NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL,
@@ -196,6 +196,26 @@ func (s *store) sized(name string, group bool, messages, bytes int64) error {
 		_, err := tx.Exec("UPDATE account SET grp = ?, messages = ?, bytes = ? WHERE name = ?", group, messages, bytes, name)
 		return err
 	})
+}
+
+// mapped notes what an account is called on the new server since it was made there.
+func (s *store) mapped(name, target string) error {
+	return s.exec(func(tx *sql.Tx) error {
+		_, err := tx.Exec("UPDATE account SET mapped = ?, target = ? WHERE name = ?", target, target, name)
+		return err
+	})
+}
+
+// madeAs are the names that mapped noted, by account.
+func (s *store) madeAs() (map[string]string, error) {
+	names := map[string]string{}
+	err := s.each("SELECT name, mapped FROM account WHERE mapped <> ''", func(scan func(...any) error) error {
+		var name, target string
+		err := scan(&name, &target)
+		names[name] = target
+		return err
+	})
+	return names, err
 }
 
 // accounts are those of the plan, in its order.
