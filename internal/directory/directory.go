@@ -14,7 +14,7 @@ import (
 type Directory struct {
 	Version  Version   `json:"version,omitempty"` // of the API that it was read over, "" for none
 	Server   string    `json:"server,omitempty"`  // origin
-	ReadAs   string    `json:"readAs,omitempty"` // login of the administrator who read it
+	ReadAs   string    `json:"readAs,omitempty"`  // login of the administrator who read it
 	Domains  []Domain  `json:"domains"`
 	Accounts []Account `json:"accounts"`
 }
