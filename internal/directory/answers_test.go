@@ -80,6 +80,20 @@ func (e *endless) RoundTrip(r *http.Request) (*http.Response, error) {
 	return e.answering.RoundTrip(r)
 }
 
+func TestAnAnswerWithoutAListIsNoEmptyServer(t *testing.T) {
+	for _, text := range []string{`{"data": null}`, `{"data": {}}`, `{"data": {"items": null, "total": 0}}`, `{}`, `{"data": {"items": 5}}`,
+		`{"methodResponses": [["x:Domain/query", {"ids": null}, "0"]]}`} {
+		s := &answering{session: session(strings.Contains(text, "x:")), text: text}
+		c, err := jmapclient.Dial(t.Context(), jmapclient.Options{URL: "http://mail.example", Auth: jmapclient.Auth{Username: "admin", Password: "x"}, Transport: s, GiveUpAfter: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := directory.Read(t.Context(), c); err == nil {
+			t.Errorf("%s is a server with %v", text, d)
+		}
+	}
+}
+
 func TestAnswersThatFitNothingAreNoDirectory(t *testing.T) {
 	s := &endless{answering: answering{session: session(true)}}
 	c, err := jmapclient.Dial(t.Context(), jmapclient.Options{URL: "http://mail.example", Auth: jmapclient.Auth{Username: "admin", Password: "x"}, Transport: s, GiveUpAfter: 1})

@@ -65,6 +65,9 @@ func (s *objects) all(ctx context.Context, kind string) ([]object, error) {
 		if err := json.Unmarshal(raw, &page); err != nil {
 			return nil, nonsense("x:"+kind+"/query", err)
 		}
+		if page.IDs == nil {
+			return nil, nonsense("x:"+kind+"/query", errors.New("there are no ids in it"))
+		}
 		fresh := slices.DeleteFunc(page.IDs, func(id string) bool { return seen[id] })
 		if len(fresh) == 0 {
 			return list, nil

@@ -219,6 +219,9 @@ func namesIn(data json.RawMessage) ([]string, error) {
 		}
 		items = paged.Items
 	}
+	if items == nil {
+		return nil, errors.New("there is no list in it") // which is not the same as an empty one
+	}
 	names := make([]string, 0, len(items))
 	for _, raw := range items {
 		var name string

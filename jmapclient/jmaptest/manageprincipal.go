@@ -51,7 +51,7 @@ func (s *Server) listPrincipals(query url.Values) (any, error) {
 			all[d.name] = s.domainPrincipal(d)
 		}
 	}
-	var list []any
+	list := []any{}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		list = append(list, all[name])
 	}
