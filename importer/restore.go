@@ -12,10 +12,11 @@ import (
 // goes on at once: each type's round trips are few, and together they are long.
 func (r *run) restore(ctx context.Context) error {
 	r.tellGaps()
+	defer r.tellConflicts()
 	// What waits for the mailboxes is much, so they have the connection that stands.
 	out, isOut := context.WithCancel(ctx)
 	defer isOut()
-	if _, ok := r.to.Using(account.Email); ok { // else that is told in its turn
+	if _, ok := r.to.Using(account.Email); ok && r.scope.takes(account.Email) { // else that is told in its turn
 		r.listing = goBeside(ctx, func(ctx context.Context) error {
 			select {
 			case <-out.Done():
@@ -44,6 +45,12 @@ func (r *run) restore(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if err := r.shareBoxes(ctx); err != nil {
+		return err
+	}
+	if !r.scope.takes(account.SieveScript) {
+		return nil
 	}
 	if err := r.activate(ctx); err != nil {
 		return r.orGoOn(account.SieveScript, err)
@@ -88,8 +95,14 @@ func (r *run) step(t account.Type) func(context.Context) error {
 }
 
 func (r *run) restoreType(ctx context.Context, t account.Type) error {
+	if !r.scope.takes(t) {
+		return nil
+	}
 	step := r.step(t)
 	n, err := r.restorable(t)
+	if err == nil && n == 0 && r.has(t) { // all of them may be gone
+		err = r.removeThings(ctx, t)
+	}
 	if err != nil || n == 0 && t.Name != account.Email.Name {
 		return err
 	}
