@@ -228,7 +228,7 @@ func (n narrowing) after(before, now state) state {
 // they are cut off: what is in a run's scope is in its snapshot as on the server,
 // what is not as it was; a whole run's is the account, and nothing is fetched twice.
 func TestAnyScopes(t *testing.T) {
-	fewer(t, 6)
+	fewer(t, 5)
 	dir := quickDir(t)
 	servers := []jmaptest.Profile{jmaptest.Strict, jmaptest.Stalwart07, jmaptest.Stalwart016, jmaptest.Cyrus36}
 	n := 0
