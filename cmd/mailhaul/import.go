@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mailhaul/account"
+	"mailhaul/archive"
 	"mailhaul/importer"
 	"mailhaul/internal/progress"
 	"mailhaul/jmapclient"
@@ -109,10 +110,12 @@ type imported struct {
 	Archive   string           `json:"archive"`
 	DryRun    bool             `json:"dryRun,omitempty"`
 	Result    *importer.Result `json:"result,omitempty"`
+	Scope     *archive.Scope   `json:"scope,omitempty"` // of the snapshot, where it is partial
 
-	screen  *screen
-	partial bool // less than the whole snapshot, or not to its place
-	failed  error
+	screen *screen
+	failed error
+	part   bool // less than the whole snapshot, or not to its place
+	half   bool // of a sync, which has its own end
 }
 
 // restore imports an archive into an account.
@@ -140,7 +143,10 @@ func (a *app) restore(ctx context.Context, ar *opened, client *jmapclient.Client
 		return nil, err
 	}
 	done := &imported{Account: acc.Name, AccountID: acc.ID, Server: client.Origin(), Archive: ar.path, DryRun: o.DryRun, Result: res, screen: a.screen}
-	done.partial = o.Scope.IsPart() || o.Into != ""
+	done.part = o.Scope.IsPart() || o.Into != ""
+	if rec, err := ar.recordAt(o.At); err == nil && rec != nil {
+		done.Scope = rec.Scope
+	}
 	// What the archive could not take over fails here again, but for whole types.
 	if n := max(int64(len(res.Failures)), ar.failed); err == nil && n > 0 && !o.DryRun {
 		err = &itemsError{n}
@@ -162,15 +168,15 @@ func (d *imported) text(w io.Writer) {
 	r := d.Result
 	switch {
 	case d.DryRun:
-		fmt.Fprintf(w, "Nothing was changed. Without --dry-run, snapshot %d of %s would go into %s on %s:\n\n", r.Snapshot, d.Archive, d.Account, d.Server)
+		fmt.Fprintf(w, "Nothing was changed. Without --dry-run, snapshot %d%s of %s would go into %s on %s:\n\n", r.Snapshot, inBrackets(partial(d.Scope)), d.Archive, d.Account, d.Server)
 	case d.failed != nil && !isA[*itemsError](d.failed):
 		fmt.Fprintf(w, "The import of %s into %s on %s stopped. So far:\n\n", d.Archive, d.Account, d.Server)
 	default:
 		what := ""
-		if d.partial {
+		if d.part {
 			what = "a part of "
 		}
-		fmt.Fprintf(w, "Imported %ssnapshot %d of %s into %s on %s.\n\n", what, r.Snapshot, d.Archive, d.Account, d.Server)
+		fmt.Fprintf(w, "Imported %ssnapshot %d%s of %s into %s on %s.\n\n", what, r.Snapshot, inBrackets(partial(d.Scope)), d.Archive, d.Account, d.Server)
 	}
 	t := newTable("type", ">archive", ">new", ">updated", ">present", ">removed", ">failed", ">sent")
 	for _, typ := range account.Types {
@@ -197,8 +203,11 @@ func (d *imported) text(w io.Writer) {
 	}
 	heading := plural(int64(len(failures)), "item", "items") + " failed:"
 	listed(w, heading, failures, int64(len(failures)), shownItems, "all of them: --json")
+	if d.half {
+		return
+	}
 	writeWarnings(w, d.screen)
-	if d.failed == nil && !d.DryRun && !d.partial {
+	if d.failed == nil && !d.DryRun && !d.part {
 		fmt.Fprintf(w, "\nNext: mailhaul -u %s verify %s %s\n", shellWord(d.Server), shellWord(d.Archive), shellWord(d.Account))
 	}
 }

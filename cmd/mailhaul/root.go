@@ -52,6 +52,7 @@ func (a *app) root() *cobra.Command {
 	root := group("mailhaul", "Move mail accounts between servers",
 		group("export", "Copy accounts from a server into archives", a.exportCommand()),
 		group("import", "Restore archives into accounts on a server", a.importCommand()),
+		a.syncCommand(),
 		a.verifyCommand(),
 		a.statusCommand(),
 		a.snapshotsCommand(),
@@ -125,7 +126,7 @@ func (a *app) does(do action) func(*cobra.Command, []string) error {
 		ctx, release := interruptible(cmd.Context(), a.screen)
 		rep, err := do(ctx, cmd, args)
 		a.screen.close()
-		if err != nil && ctx.Err() != nil {
+		if err != nil && ctx.Err() != nil && !isA[*stoppedError](err) {
 			err = &interruptedError{err}
 		}
 		release()

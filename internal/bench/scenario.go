@@ -30,11 +30,10 @@ type scenario struct {
 	profiles     string // a directory for profiles, "" none
 	only         string // export or import, "" both
 
-	url   string // through the proxy
-	mail  []mailgen.Message
-	all   []remote
-	kept  string // an archive of the source
-	proxy *proxy
+	url  string // through the proxy
+	mail []mailgen.Message
+	all  []remote
+	kept string // an archive of the source
 }
 
 // measured is one line over several rounds.
@@ -68,12 +67,12 @@ type line struct {
 }
 
 func (s *scenario) measure(ctx context.Context) error {
-	p, err := startProxy(s.server.Addr(), s.rtt)
+	p, err := away(s.server.Addr(), s.rtt)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	s.proxy, s.url = p, "http://"+p.Addr
+	s.url = "http://" + p.Addr
 	if s.only != "import" {
 		if err := s.exports(ctx); err != nil {
 			return fmt.Errorf("export: %w", err)
