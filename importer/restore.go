@@ -62,11 +62,10 @@ func isMail(t account.Type) bool {
 	return t.Name == account.Mailbox.Name || t.Name == account.Email.Name
 }
 
-// isInert says whether a type's objects do nothing by being there, and need no
-// messages: they come in beside those.
-func isInert(t account.Type) bool {
-	return t.Name == account.Identity.Name || t.Name == account.SieveScript.Name
-}
+// isInert says whether a type's objects do nothing to the messages by being
+// there, and need none: they come in beside those. The one that is left answers
+// mail that comes.
+func isInert(t account.Type) bool { return !isMail(t) && t.Name != account.VacationResponse.Name }
 
 func (r *run) restoreTypes(ctx context.Context, which func(account.Type) bool) error {
 	for _, t := range account.Types {

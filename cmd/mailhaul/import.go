@@ -112,10 +112,10 @@ type imported struct {
 	Result    *importer.Result `json:"result,omitempty"`
 	Scope     *archive.Scope   `json:"scope,omitempty"` // of the snapshot, where it is partial
 
-	screen *screen
-	failed error
-	part   bool // less than the whole snapshot, or not to its place
-	half   bool // of a sync, which has its own end
+	screen  *screen
+	partial bool // less than the whole snapshot, or not to its place
+	failed  error
+	half    bool // of a sync, which has its own end
 }
 
 // restore imports an archive into an account.
@@ -143,10 +143,10 @@ func (a *app) restore(ctx context.Context, ar *opened, client *jmapclient.Client
 		return nil, err
 	}
 	done := &imported{Account: acc.Name, AccountID: acc.ID, Server: client.Origin(), Archive: ar.path, DryRun: o.DryRun, Result: res, screen: a.screen}
-	done.part = o.Scope.IsPart() || o.Into != ""
 	if rec, err := ar.recordAt(o.At); err == nil && rec != nil {
 		done.Scope = rec.Scope
 	}
+	done.partial = o.Scope.IsPart() || o.Into != ""
 	// What the archive could not take over fails here again, but for whole types.
 	if n := max(int64(len(res.Failures)), ar.failed); err == nil && n > 0 && !o.DryRun {
 		err = &itemsError{n}
@@ -173,7 +173,7 @@ func (d *imported) text(w io.Writer) {
 		fmt.Fprintf(w, "The import of %s into %s on %s stopped. So far:\n\n", d.Archive, d.Account, d.Server)
 	default:
 		what := ""
-		if d.part {
+		if d.partial {
 			what = "a part of "
 		}
 		fmt.Fprintf(w, "Imported %ssnapshot %d%s of %s into %s on %s.\n\n", what, r.Snapshot, inBrackets(partial(d.Scope)), d.Archive, d.Account, d.Server)
@@ -207,7 +207,7 @@ func (d *imported) text(w io.Writer) {
 		return
 	}
 	writeWarnings(w, d.screen)
-	if d.failed == nil && !d.DryRun && !d.part {
+	if d.failed == nil && !d.DryRun && !d.partial {
 		fmt.Fprintf(w, "\nNext: mailhaul -u %s verify %s %s\n", shellWord(d.Server), shellWord(d.Archive), shellWord(d.Account))
 	}
 }
