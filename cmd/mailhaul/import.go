@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mailhaul/account"
+	"mailhaul/archive"
 	"mailhaul/importer"
 	"mailhaul/internal/progress"
 	"mailhaul/jmapclient"
@@ -84,6 +85,7 @@ type imported struct {
 	Archive   string           `json:"archive"`
 	DryRun    bool             `json:"dryRun,omitempty"`
 	Result    *importer.Result `json:"result,omitempty"`
+	Scope     *archive.Scope   `json:"scope,omitempty"` // of the snapshot, where it is partial
 
 	screen *screen
 	failed error
@@ -115,6 +117,9 @@ func (a *app) restore(ctx context.Context, ar *opened, client *jmapclient.Client
 		return nil, err
 	}
 	done := &imported{Account: acc.Name, AccountID: acc.ID, Server: client.Origin(), Archive: ar.path, DryRun: o.DryRun, Result: res, screen: a.screen}
+	if rec, err := ar.recordAt(o.At); err == nil && rec != nil {
+		done.Scope = rec.Scope
+	}
 	// What the archive could not take over fails here again, but for whole types.
 	if n := max(int64(len(res.Failures)), ar.failed); err == nil && n > 0 && !o.DryRun {
 		err = &itemsError{n}
@@ -136,11 +141,11 @@ func (d *imported) text(w io.Writer) {
 	r := d.Result
 	switch {
 	case d.DryRun:
-		fmt.Fprintf(w, "Nothing was changed. Without --dry-run, snapshot %d of %s would go into %s on %s:\n\n", r.Snapshot, d.Archive, d.Account, d.Server)
+		fmt.Fprintf(w, "Nothing was changed. Without --dry-run, snapshot %d%s of %s would go into %s on %s:\n\n", r.Snapshot, inBrackets(partial(d.Scope)), d.Archive, d.Account, d.Server)
 	case d.failed != nil && !isA[*itemsError](d.failed):
 		fmt.Fprintf(w, "The import of %s into %s on %s stopped. So far:\n\n", d.Archive, d.Account, d.Server)
 	default:
-		fmt.Fprintf(w, "Imported snapshot %d of %s into %s on %s.\n\n", r.Snapshot, d.Archive, d.Account, d.Server)
+		fmt.Fprintf(w, "Imported snapshot %d%s of %s into %s on %s.\n\n", r.Snapshot, inBrackets(partial(d.Scope)), d.Archive, d.Account, d.Server)
 	}
 	t := newTable("type", ">archive", ">new", ">updated", ">present", ">removed", ">failed", ">sent")
 	for _, typ := range account.Types {

@@ -86,6 +86,19 @@ func startProgram(t *testing.T, program string, env []string, stdin *os.File, ar
 	return r
 }
 
+// startTo starts mailhaul with another standard output.
+func startTo(t *testing.T, stdout *os.File, args ...string) *running {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	r := &running{cmd: exec.CommandContext(ctx, binary, args...), cancel: cancel}
+	r.cmd.Stdout, r.cmd.Stderr = stdout, &r.stderr
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cancel)
+	return r
+}
+
 // kill is kill -9.
 func (r *running) kill() { _ = r.cmd.Process.Kill() } // it may have ended by itself
 

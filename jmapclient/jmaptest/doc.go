@@ -24,6 +24,10 @@
 // are kept much as they come, such as contacts, are rows of a table ([Type]):
 // type.go has the store, typestandard.go, typelater.go and typecyrus.go the rows.
 //
+// The servers' own management APIs are there as well, for the same accounts:
+// manage.go has their paths, manageprincipal.go and managechange.go principals (/admin and
+// /api), manageobjects.go and manageobjectset.go the methods x:…; secret.go says which password signs in.
+//
 // Left out: composing messages with Email/set, body parts and header forms in
 // Email/get, recurrences that are expanded, push. Text filters are substring
 // searches. Nothing is ever sent: [Server.Sent] tells what would have been.

@@ -19,8 +19,8 @@ type Fault struct {
 // Request is what a fault rule sees.
 type Request struct {
 	N       int      // number of the request, from 1
-	Kind    string   // "session", "api", "upload", "download"
-	Methods []string // of an api request
+	Kind    string   // "session", "api", "upload", "download", "manage"
+	Methods []string // of an api request; of a management request "POST /api/principal"
 	BlobID  string   // of a download
 	Login   string
 }

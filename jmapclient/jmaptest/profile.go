@@ -52,6 +52,13 @@ type Profile struct {
 	// RequestsUncounted: maxConcurrentRequests is announced and not enforced.
 	RequestsUncounted bool
 
+	// Management.
+
+	// Management is the API over which accounts are made, none by default.
+	Management Management
+	// Secrets is how an account's passwords are kept.
+	Secrets Secrets
+
 	// Principals.
 
 	// ListsExpand: a search by a list's address finds the members.

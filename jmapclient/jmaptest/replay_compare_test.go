@@ -10,7 +10,7 @@ import (
 // ---- comparing
 
 // words are the members that say something to a person, and what is told by no rule.
-var words = regexp.MustCompile(`/(description|detail|title|sessionState)$`)
+var words = regexp.MustCompile(`/(description|details?|title|sessionState)$`)
 
 func (r *replay) compare(x exchange, recorded, ours any) {
 	typ := ""

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // object is a JSON object on its way out.
@@ -218,6 +219,9 @@ func (s *Server) run(req *request) error {
 // run makes one call under the server's lock. What it answers holds nothing
 // that changes later, so that it can be encoded without.
 func (c *call) run(args json.RawMessage) (any, error) {
+	if object, ok := strings.CutPrefix(c.name, "x:"); ok && c.s.p.Management == ManagementObjects {
+		return c.manage(object, args)
+	}
 	m, ok := methods[c.name]
 	if !ok {
 		m, ok = c.s.typeMethod(c.name)

@@ -21,6 +21,9 @@ type Server struct {
 	nextID   uint64
 	blobs    map[hash]*blob
 	numbered map[string]hash // by blob id, where that does not hold the hash
+	domains  []*domain
+	lists    uint64             // how many were made over x:MailingList
+	hashed   map[[2]string]bool // whether a hash is of a password
 
 	traffic traffic
 	http    *http.Server
@@ -55,6 +58,7 @@ func New(o Options) *Server {
 		closed: make(chan struct{}),
 	}
 	s.numbered = map[string]hash{}
+	s.hashed = map[[2]string]bool{}
 	s.nextID = s.p.FirstAccount
 	s.traffic.reset()
 	if o.Admin[0] != "" {
@@ -94,6 +98,9 @@ type User struct {
 	ReadOnly                     bool
 	Admin                        bool  // may name any account
 	Quota                        int64 // octets, 0 none
+	// Secrets are further passwords, as they are stored: plain, or a hash. Roles
+	// and External (members of a list elsewhere) are what management keeps.
+	Secrets, Roles, External []string
 }
 
 // AddUser makes an account with the profile's default mailboxes and answers
@@ -104,8 +111,14 @@ func (s *Server) AddUser(u User) string {
 	if s.byLogin(u.Login) != nil {
 		panic("jmaptest: there is an account " + u.Login)
 	}
+	for _, e := range append([]string{u.Login}, u.Emails...) {
+		s.addDomain(domainOf(e))
+	}
 	if s.p.AccountIDIsLogin {
 		return s.addAccount(u.Login, u).id
+	}
+	if u.List && s.p.Management == ManagementObjects {
+		return s.addAccount(s.newListID(), u).id
 	}
 	return s.addAccount(s.newAccountID(), u).id
 }
@@ -144,7 +157,11 @@ func (s *Server) newAccountID() string {
 }
 
 func (s *Server) addAccount(id string, u User) *account {
+	if u.Password != "" {
+		u.Secrets = append([]string{u.Password}, u.Secrets...)
+	}
 	a := newAccount(s, id, u)
+	a.number = max(s.nextID, 1) - 1
 	s.accounts = append(s.accounts, a)
 	s.byID[id] = a
 	return a

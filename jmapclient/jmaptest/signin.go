@@ -13,11 +13,11 @@ func (s *Server) signIn(r *http.Request) *account {
 	if login, password, ok := r.BasicAuth(); ok {
 		a := s.byLogin(login)
 		if user, master, ok := cutLast(login, "%"); ok && s.p.MasterSignIn {
-			if m := s.byLogin(master); m != nil && m.user.Admin && m.user.Password == password {
+			if m := s.byLogin(master); m != nil && m.user.Admin && m.opens(password) {
 				return s.byLogin(user)
 			}
 		}
-		if a == nil || a.user.Group || a.user.List || a.user.Password != password {
+		if a == nil || a.user.Group || a.user.List || !a.opens(password) {
 			return nil
 		}
 		return a

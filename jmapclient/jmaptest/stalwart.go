@@ -17,6 +17,7 @@ var Stalwart07 = Profile{
 	ListsAreAccounts: true,
 	AnyUsing:         true,
 	AnyContentType:   true,
+	Management:       ManagementAPI,
 
 	ListsExpand:         true,
 	EveryTypeIndividual: true,
@@ -77,6 +78,7 @@ var Stalwart07 = Profile{
 var Stalwart06 = func() Profile {
 	p := Stalwart07
 	p.Name = "stalwart-0.6"
+	p.Management = ManagementAdmin
 	p.AdminID, p.AdminName = "", "Superuser"
 	p.Capabilities = stalwartCapabilities("Stalwart JMAP v0.6.0")
 	p.ListsAreAccounts = false
@@ -96,6 +98,7 @@ var Stalwart05 = func() Profile {
 var Stalwart04 = func() Profile {
 	p := Stalwart05
 	p.Name = "stalwart-0.4"
+	p.Management = ""
 	p.Capabilities = stalwartCapabilities("Stalwart JMAP v0.4.2")
 	p.NumberedBlobs = true
 	p.QuotaAlways = true

@@ -36,7 +36,8 @@ type account struct {
 	s      *Server
 	id     string
 	user   User
-	hidden bool // no principal
+	hidden bool   // no principal
+	number uint64 // that management calls it by
 
 	seq       int64
 	histories map[string]*history
