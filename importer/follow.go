@@ -274,12 +274,12 @@ func (r *Result) Ahead(a *Result) {
 		now.Present = max(0, now.Present-c.Created-c.Updated)
 		r.Types[name] = now
 	}
-	r.Mapped = union(a.Mapped, r.Mapped)
-	r.Warnings = union(a.Warnings, r.Warnings)
+	r.Mapped = appended(a.Mapped, r.Mapped)
+	r.Warnings = appended(a.Warnings, r.Warnings)
 }
 
-// union is a list and what another one has besides.
-func union(list, more []string) []string {
+// appended is a list and what another one has besides.
+func appended(list, more []string) []string {
 	there := map[string]bool{}
 	for _, s := range list {
 		there[s] = true

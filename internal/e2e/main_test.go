@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,6 +31,12 @@ func TestMain(m *testing.M) {
 		binary = filepath.Join(dir, "mailhaul.exe")
 		if out, err := exec.Command("go", "build", "-o", binary, "mailhaul/cmd/mailhaul").CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "building mailhaul: %v\n%s", err, out)
+			return 1
+		}
+		// Most of what the tests do is to wait: for processes, for servers, for time to pass.
+		flag.Parse()
+		if err := flag.Set("test.parallel", "6"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		return m.Run()
