@@ -188,17 +188,26 @@ func (m *mail) held(id string) (known, in bool, err error) {
 
 // concerning are those of the Emails that the source handed out that belong into
 // the archive now: they are in the scope, or the archive has them as if they were,
-// and they have left it.
+// and they have left it. An id of the scope that names another message outside of
+// it by now is gone: what is received and how large never changes.
 func (m *mail) concerning(list []account.Object) (some []account.Object, err error) {
 	for _, o := range list {
-		in := m.scope.HasEmail(o)
-		if !in {
-			if _, in, err = m.held(o.ID()); err != nil {
+		if m.scope.HasEmail(o) {
+			some = append(some, o)
+			continue
+		}
+		rec, err := m.run.Get(account.Email, o.ID())
+		switch {
+		case errors.Is(err, archive.ErrNotFound):
+		case err != nil:
+			return nil, kept(err)
+		case !m.scope.HasEmail(rec.Object):
+		case account.MatchKey(o) == account.MatchKey(rec.Object):
+			some = append(some, o)
+		default:
+			if err := m.drop(account.Email, o.ID()); err != nil {
 				return nil, err
 			}
-		}
-		if in {
-			some = append(some, o)
 		}
 	}
 	return some, nil
@@ -232,6 +241,9 @@ func (m *mail) confirm(ctx context.Context, ids []string) error {
 		there := map[string]bool{}
 		for _, o := range list {
 			there[o.ID()] = true
+		}
+		if list, err = m.concerning(list); err != nil {
+			return err
 		}
 		l := &lot{}
 		feedErr := m.take.feed(l, list)

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,20 +16,16 @@ import (
 // Export is how far an export is that an import follows.
 type Export struct {
 	Mailboxes <-chan struct{} // closed when the archive holds all mailboxes
-	Ended     <-chan struct{} // closed when nothing more comes, for whatever reason
+	Ended     <-chan struct{} // closed when it is done: nothing more comes
+	Enough    int             // messages that are worth a listing of the target while it goes on; 0: 100
 }
 
-const (
-	// followEvery is how often it is looked what an export has written.
-	followEvery = 200 * time.Millisecond
-	// followFrom is how many messages are worth a listing of the target while the
-	// export goes on.
-	followFrom = batchItems
-)
+// followEvery is how often it is looked what an export has written.
+const followEvery = 200 * time.Millisecond
 
 // Follow is a head start for [Import]: while an export into the archive goes on it
 // sends what is sure to be sent, so that both take hardly longer than the slower
-// of them. It ends with the export. Import must follow, which does all the rest
+// of them. It ends with the export, or with ctx when that has failed. Import must follow, which does all the rest
 // and comes to the same as if there had been no head start; with its Result
 // the one of Follow goes into [Result.Ahead].
 //
@@ -139,7 +136,7 @@ func (f *follow) worthWhile(ctx context.Context) bool {
 			if f.err = err; err != nil {
 				return false
 			}
-			if n++; n >= followFrom {
+			if n++; n >= cmp.Or(f.export.Enough, batchItems) {
 				return true
 			}
 		}
@@ -176,14 +173,17 @@ func (f *follow) planAgain() error {
 	return f.j.Delete(account.Email.Name, ids...)
 }
 
-// feed hands on whole batches of what the export has written, until it has
-// ended. What is left then Import sends.
+// feed hands on what the export has written, in whole batches until it has ended.
 func (f *follow) feed(ctx context.Context, take func([]*item) error) error {
 	limits := f.run.to.Client.Limits()
 	limit := int(min(batchItems, max(1, limits.MaxObjectsInSet)))
 	var batch []*item
 	var bytes int64
-	for !f.ended() {
+	for {
+		last := f.ended()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := f.forget(); err != nil {
 			return err
 		}
@@ -197,9 +197,6 @@ func (f *follow) feed(ctx context.Context, take func([]*item) error) error {
 			}
 			if err != nil {
 				return err
-			}
-			if f.ended() {
-				return nil
 			}
 			if f.fed[p.SourceID] || p.Size > limits.MaxSizeUpload {
 				continue
@@ -221,12 +218,16 @@ func (f *follow) feed(ctx context.Context, take func([]*item) error) error {
 			batch = append(batch, it)
 			bytes += it.size
 		}
-		if f.at == end && !f.rest(ctx) {
-			return ctx.Err()
+		switch {
+		case last && len(batch) > 0:
+			return take(batch)
+		case last:
+			return nil
+		case f.at == end:
+			f.rest(ctx)
 		}
 		f.at = end
 	}
-	return nil
 }
 
 // forget forgets what has an entry by now: that is not yielded again.
@@ -273,12 +274,12 @@ func (r *Result) Ahead(a *Result) {
 		now.Present = max(0, now.Present-c.Created-c.Updated)
 		r.Types[name] = now
 	}
-	r.Mapped = union(a.Mapped, r.Mapped)
-	r.Warnings = union(a.Warnings, r.Warnings)
+	r.Mapped = appended(a.Mapped, r.Mapped)
+	r.Warnings = appended(a.Warnings, r.Warnings)
 }
 
-// union is a list and what another one has besides.
-func union(list, more []string) []string {
+// appended is a list and what another one has besides.
+func appended(list, more []string) []string {
 	there := map[string]bool{}
 	for _, s := range list {
 		there[s] = true

@@ -136,7 +136,7 @@ func (r *run) batches(ctx context.Context, only map[string]archive.Entry, left i
 	var batch []*item
 	var bytes int64
 	var big, even bool
-	for p, err := range r.j.Pending(r.at) {
+	for p, err := range r.pending() {
 		if err != nil {
 			return fmt.Errorf("read what is left to send: %w", err)
 		}

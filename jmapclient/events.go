@@ -91,8 +91,8 @@ func changes(name string, data []byte, accountID string) bool {
 var errLongEvent = errors.New("an event is longer than any sensible one")
 
 // readEvents reads a stream of server-sent events (the HTML standard, §9.2.6).
-// Comments, by which some servers show that they are there, are events without
-// a name or data.
+// A comment, by which some servers show that they are there, is handed on as an
+// event of the name ":".
 func readEvents(r io.Reader, take func(name string, data []byte)) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 4096), maxEvent)
@@ -108,12 +108,14 @@ func readEvents(r io.Reader, take func(name string, data []byte)) error {
 			}
 			name, data = "", nil
 		case field == "":
-			take("comment", nil)
+			take(":", nil)
 		case field == "event":
 			name = strings.TrimPrefix(value, " ")
 		case field == "data":
 			if data != nil {
 				data = append(data, '\n')
+			} else {
+				data = []byte{}
 			}
 			if data = append(data, strings.TrimPrefix(value, " ")...); len(data) > maxEvent {
 				return errLongEvent

@@ -36,6 +36,7 @@ var exits = []exit{
 	{exitUsage, isA[*usageError], "", false},
 	{exitInterrupted, isA[*interruptedError], "", true},
 	{exitItems, isA[*itemsError], "The same command tries again what failed, and nothing else.", false},
+	{exitItems, isA[*accountsError], "`mailhaul migrate status PLAN` and the report say what to do for each. The same command does what is\nnot done, and nothing else.", false},
 	{exitDifferences, isA[*differencesError], "`import account` puts right what can be; then verify again.", false},
 	{exitInterrupted, cancelled, "", true},
 	{exitRefused, ofKind(jmapclient.Unauthorized), "Check -c: `user:password`, or the password of the user admin alone. " +
@@ -77,6 +78,13 @@ type itemsError struct{ n int64 }
 
 func (e *itemsError) Error() string {
 	return fmt.Sprintf("finished, but %s failed", plural(e.n, "item", "items"))
+}
+
+// accountsError: a migration finished, but for some accounts.
+type accountsError struct{ n int }
+
+func (e *accountsError) Error() string {
+	return fmt.Sprintf("finished, but %s attention", plural(int64(e.n), "account needs", "accounts need"))
 }
 
 // differencesError: what is on the server is not what is in the archive.

@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 //	same A B LOGIN  the account is the same on servers A and B, to the last byte
 //	requests NAME METHOD N  METHOD was called N times, or some, since the last `requests`
 //	firstid MAILBOX ARCHIVE  puts the id of a message in MAILBOX into $ID
+//	appendto FILE… TO  the files' content goes to the end of TO
 //	flip FILE  one bit in the middle of a file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -47,6 +48,7 @@ func TestScripts(t *testing.T) {
 			"requests":   cmdRequests,
 			"firstid":    cmdFirstID,
 			"flip":       cmdFlip,
+			"appendto":   cmdAppendTo,
 		},
 	})
 }
@@ -113,4 +115,14 @@ func cmdFirstID(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("no message in %s", args[0])
 	}
 	ts.Setenv("ID", fields[len(fields)-1])
+}
+
+func cmdAppendTo(ts *testscript.TestScript, _ bool, args []string) {
+	to := ts.MkAbs(args[len(args)-1])
+	text, err := os.ReadFile(to)
+	ts.Check(err)
+	for _, from := range args[:len(args)-1] {
+		text = append(text, ts.ReadFile(from)...)
+	}
+	ts.Check(os.WriteFile(to, text, 0o600))
 }

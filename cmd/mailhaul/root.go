@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
+
+	"mailhaul/internal/migrate"
 )
 
 const about = `mailhaul moves mail accounts between servers. It exports an account over JMAP
@@ -20,6 +23,11 @@ Move an account:
   mailhaul -u https://old.example.org -c PASSWORD export account alice ~/exports
   mailhaul -u http://new.example.org:8080 -c PASSWORD import account alice ~/exports/alice
   mailhaul -u http://new.example.org:8080 -c PASSWORD verify ~/exports/alice alice
+
+Move a whole server:
+
+  mailhaul migrate init plan.toml --old URL --new URL
+  mailhaul migrate plan.toml
 
 Who signs in: -c takes user:password, or a password alone, which is that of the
 user admin. A command line can be read by everyone on the machine (ps): better
@@ -44,7 +52,8 @@ type app struct {
 	env            func(string) string
 	flags          globals
 	screen         *screen
-	resumes        bool // the command at work can go on in a later run
+	resumes        bool                        // the command at work can go on in a later run
+	migration      atomic.Pointer[migrate.Run] // at work, nil: none
 }
 
 // root is the tree of commands.
@@ -59,6 +68,7 @@ func (a *app) root() *cobra.Command {
 		a.diffCommand(),
 		a.inspectCommand(),
 		group("archive", "Look after an archive", a.reindexCommand(), a.pruneCommand()),
+		a.migrateCommand(),
 		a.demoCommand(),
 		a.versionCommand(),
 	)
@@ -121,8 +131,13 @@ type action func(ctx context.Context, cmd *cobra.Command, args []string) (*repor
 
 // does runs an action between a screen and its report, and lets a signal end it.
 func (a *app) does(do action) func(*cobra.Command, []string) error {
+	return a.doesOn(a.newScreen, do)
+}
+
+// doesOn is does with a screen of the command's own.
+func (a *app) doesOn(newScreen func() *screen, do action) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		a.screen = a.newScreen()
+		a.screen = newScreen()
 		ctx, release := interruptible(cmd.Context(), a.screen)
 		rep, err := do(ctx, cmd, args)
 		a.screen.close()

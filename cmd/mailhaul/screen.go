@@ -27,6 +27,7 @@ type screen struct {
 	failures, warnings tally
 	lastWait           progress.Event
 	closed             bool
+	drawn              bool // accounts at work are drawn: what they say of themselves need not be told
 }
 
 // tally keeps the first few of a kind and counts the rest.
@@ -47,12 +48,17 @@ func (t *tally) add(s string) (shown bool) {
 }
 
 func (a *app) newScreen() *screen {
+	return a.newScreenOf(func(s *screen) { s.showBars(a.stderr) })
+}
+
+// newScreenOf is a screen with what a command shows on a terminal.
+func (a *app) newScreenOf(onTerminal func(*screen)) *screen {
 	s := &screen{verbose: a.flags.verbose}
 	switch {
 	case a.flags.json:
 		s.showJSON(a.stdout, a.stderr)
 	case isTerminal(a.stderr) && a.env("TERM") != "dumb":
-		s.showBars(a.stderr)
+		onTerminal(s)
 	default:
 		s.showLines(a.stderr)
 	}

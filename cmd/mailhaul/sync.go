@@ -177,18 +177,23 @@ func (s *syncer) both(ctx context.Context, done *synced) error {
 // export is the one half, with the head start of the other.
 func (s *syncer) export(ctx context.Context, src exporter.Source) (*exporter.Result, *importer.Result, error) {
 	mailboxes, ended, followed := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	following, giveUp := context.WithCancel(ctx)
+	defer giveUp()
 	var ahead *importer.Result
 	go func() {
 		defer close(followed)
 		o := s.o
 		o.Events = s.half("import ")
 		var err error
-		ahead, err = importer.Follow(ctx, s.ar.Archive, s.to, o, importer.Export{Mailboxes: mailboxes, Ended: ended})
-		if err != nil && ctx.Err() == nil { // the import meets it too, or does without
+		ahead, err = importer.Follow(following, s.ar.Archive, s.to, o, importer.Export{Mailboxes: mailboxes, Ended: ended})
+		if err != nil && following.Err() == nil { // the import meets it too, or does without
 			s.a.screen.emit(progress.Event{Kind: progress.Note, Text: fmt.Sprintf("the import waits for the end of the export: %v", err)})
 		}
 	}()
 	res, err := exporter.Export(ctx, src, s.ar.Archive, exporter.Options{Events: s.half("export "), Mailboxes: func() { close(mailboxes) }})
+	if err != nil {
+		giveUp()
+	}
 	close(ended)
 	<-followed
 	return res, ahead, err

@@ -32,13 +32,13 @@ func (s *syncer) watch(ctx context.Context) (*synced, error) {
 	w := &watcher{states: s.states, events: s.from.Events}
 	stop := w.listen(ctx)
 	defer stop()
+	// What changes while a pass is at work may be in it or not: the states to wait
+	// for others than are those from before it.
+	before, err := s.states(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("watching %s: %w", s.from.Client.Origin(), err)
+	}
 	for {
-		// What changes while the pass is at work may be in it or not: it is looked
-		// for again.
-		before, err := s.states(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("watching %s: %w", s.from.Client.Origin(), err)
-		}
 		done, err := s.pass(ctx)
 		if err != nil && !isA[*itemsError](err) {
 			return done, err
@@ -47,13 +47,14 @@ func (s *syncer) watch(ctx context.Context) (*synced, error) {
 		if s.passes == 1 {
 			s.a.screen.say("Waiting for changes; Ctrl-C ends it.")
 		}
-		werr := w.await(ctx, before)
+		now, werr := w.await(ctx, before)
 		switch {
 		case ctx.Err() != nil:
 			return done, asStopped(err)
 		case werr != nil:
 			return done, fmt.Errorf("watching %s: %w", s.from.Client.Origin(), werr)
 		}
+		before = now
 	}
 }
 
@@ -143,16 +144,17 @@ func (w *watcher) nudge() {
 	}
 }
 
-// await returns when the states are not what they were before, or ctx has ended.
-func (w *watcher) await(ctx context.Context, before string) error {
+// await returns the states when they are not what they were before, or an error
+// when ctx has ended.
+func (w *watcher) await(ctx context.Context, before string) (now string, err error) {
 	wait := watchFirst
 	for {
 		now, err := w.states(ctx)
 		if err != nil || now != before {
-			return err
+			return now, err
 		}
 		if err := w.waitFor(ctx, wait); err != nil {
-			return err
+			return now, err
 		}
 		most := watchMost
 		if w.live.Load() {

@@ -38,6 +38,7 @@ func bench() error {
 	limit := flag.Float64("limit", 6, "how long a bare loop is measured, in seconds")
 	trial := flag.Float64("trial", 0.7, "how long a bare loop is tried at each number of connections, in seconds")
 	only := flag.String("only", "", "export or import: measure only that half")
+	syncing := flag.Bool("sync", false, "measure sync against its slower half, instead of the scenarios")
 	profiles := flag.String("profiles", "", "a directory for profiles of mailhaul's processes")
 	growing := flag.String("growth", "", "measure accounts of so many messages, by commas, small ones or of the one class that -sizes names, on jmaptest or the one profile that -servers names, instead of the scenarios")
 	cut := flag.Bool("apart", canApart && runtime.NumCPU() > 1, "keep the server to one half of the processors and the client to the other, as if they were two machines")
@@ -83,7 +84,7 @@ func bench() error {
 			if err != nil {
 				return err
 			}
-			s := scenario{name: name, class: c, rounds: *rounds, limit: seconds(*limit), trial: seconds(*trial), out: os.Stdout, profiles: *profiles, only: *only}
+			s := scenario{name: name, class: c, rounds: *rounds, limit: seconds(*limit), trial: seconds(*trial), out: os.Stdout, profiles: *profiles, only: *only, syncing: *syncing}
 			s.n = count(*messages, name, c)
 			err = s.everywhere(ctx, distances)
 			if errors.Is(err, errNoCyrus) && *servers == defaultServers {

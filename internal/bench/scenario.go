@@ -29,6 +29,7 @@ type scenario struct {
 	dir          string // for archives
 	profiles     string // a directory for profiles, "" none
 	only         string // export or import, "" both
+	syncing      bool   // measure sync, and nothing else
 
 	url  string // through the proxy
 	mail []mailgen.Message
@@ -73,6 +74,9 @@ func (s *scenario) measure(ctx context.Context) error {
 	}
 	defer p.Close()
 	s.url = "http://" + p.Addr
+	if s.syncing {
+		return s.syncs(ctx)
+	}
 	if s.only != "import" {
 		if err := s.exports(ctx); err != nil {
 			return fmt.Errorf("export: %w", err)

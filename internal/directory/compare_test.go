@@ -184,7 +184,7 @@ func some(t *rapid.T) *directory.Directory {
 
 func TestAppliedTwiceTheSecondTimeChangesNothing(t *testing.T) {
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue { // each is some dozens of requests; -rapid.checks asks for more
-		if err := flag.Set(f.Name, "15"); err != nil {
+		if err := flag.Set(f.Name, "10"); err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = flag.Set(f.Name, f.DefValue) }()
