@@ -105,9 +105,11 @@ func (e *export) lookAhead(ctx context.Context, c combiner, types []account.Type
 			since[t.Name] = s
 		}
 	}
-	lists := c.lists(ctx, slices.DeleteFunc(e.inScope(types), func(t account.Type) bool {
-		return t.Named || !e.src.Has(t) || e.ahead[t.Name] != nil
-	}), since)
+	wanted := slices.DeleteFunc(e.inScope(types), func(t account.Type) bool { return t.Named || !e.src.Has(t) })
+	e.mu.Lock() // VacationResponse is taken meanwhile
+	wanted = slices.DeleteFunc(wanted, func(t account.Type) bool { return e.ahead[t.Name] != nil })
+	e.mu.Unlock()
+	lists := c.lists(ctx, wanted, since)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	maps.Copy(e.ahead, lists)
