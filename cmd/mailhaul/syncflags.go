@@ -43,7 +43,7 @@ func (a *app) sourceOptions(ctx context.Context, cmd *cobra.Command, s sourceFla
 	if err != nil {
 		return none, err
 	}
-	from := *a // the same program, told of the other server
+	from := app{stdin: a.stdin, stdout: a.stdout, stderr: a.stderr, env: a.env, flags: a.flags, screen: a.screen} // told of the other server
 	from.flags.url, from.flags.auth = s.url, s.auth
 	from.flags.credentials, from.flags.credentialsFile = credentials, ""
 	return from.clientOptions(ctx, cmd)
