@@ -82,8 +82,7 @@ func ReadPlan(file string) (*Plan, error) {
 		return nil, fmt.Errorf("could not read the plan: %w", err)
 	}
 	p := &Plan{path: file}
-	d := toml.NewDecoder(strings.NewReader(string(b)))
-	if err := d.DisallowUnknownFields().Decode(p); err != nil {
+	if err := decode(string(b), p); err != nil {
 		return nil, planError(file, err)
 	}
 	if err := p.check(); err != nil {
@@ -104,6 +103,16 @@ func ReadPlan(file string) (*Plan, error) {
 	return p, nil
 }
 
+// decode reads TOML. The library panics where a date stands for a text (2.2.4).
+func decode(text string, p *Plan) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("a value is of another kind than it has to be: texts are in quotation marks")
+		}
+	}()
+	return toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields().Decode(p)
+}
+
 // planError has the line of each mistake.
 func planError(file string, err error) error {
 	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok {
@@ -118,7 +127,7 @@ func planError(file string, err error) error {
 		line, _ := e.Position()
 		return fmt.Errorf("%s:%d: %s", file, line, strings.TrimPrefix(e.Error(), "toml: "))
 	}
-	return fmt.Errorf("%s: %w", file, err)
+	return fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "toml: "))
 }
 
 func (p *Plan) check() error {
