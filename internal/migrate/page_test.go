@@ -94,6 +94,7 @@ var firstCells = regexp.MustCompile(`<td><a href="#a\d+">([^<]*)`)
 
 // In a browser the table has all accounts, and a click on a head sorts it.
 func TestThePageInABrowser(t *testing.T) {
+	t.Parallel()
 	page, err := sampleReport().page()
 	if err != nil {
 		t.Fatal(err)
@@ -113,14 +114,13 @@ func TestThePageInABrowser(t *testing.T) {
 		return list
 	}
 	const evil = "&lt;script&gt;alert(1)&lt;/script&gt;"
-	dom := chromium(t, "--dump-dom", open("report.html", ""))
-	if diff := cmp.Diff([]string{"alice", evil, "carol", "dave"}, names(dom)); diff != "" {
-		t.Errorf("accounts as they come:\n%s", diff)
-	}
-	click := "<script>document.querySelectorAll('#accounts th button')[3].click()</script>"
-	dom = chromium(t, "--dump-dom", open("sorted.html", click))
-	if diff := cmp.Diff([]string{evil, "carol", "dave", "alice"}, names(dom)); diff != "" {
-		t.Errorf("accounts by messages:\n%s", diff)
+	// The script keeps the table as it was, then clicks on the head of the messages.
+	dom := chromium(t, "--dump-dom", open("sorted.html", `<script>
+document.body.append(document.querySelector('#accounts').cloneNode(true));
+document.querySelectorAll('#accounts th button')[3].click()</script>`))
+	want := []string{evil, "carol", "dave", "alice", "alice", evil, "carol", "dave"}
+	if diff := cmp.Diff(want, names(dom)); diff != "" {
+		t.Errorf("accounts by messages, and as they came:\n%s", diff)
 	}
 
 	shot := filepath.Join(dir, "report.png")
