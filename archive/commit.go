@@ -1,9 +1,12 @@
 package archive
 
 import (
+	"cmp"
 	"database/sql"
 	"errors"
 	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -30,6 +33,10 @@ type pending struct {
 }
 
 type objectKey struct{ typ, id string }
+
+func (k objectKey) compare(o objectKey) int {
+	return cmp.Or(strings.Compare(k.typ, o.typ), strings.Compare(k.id, o.id))
+}
 
 // finished is the record that closes the snapshot.
 type finished struct {
@@ -240,13 +247,14 @@ func (p *group) writeRows(tx *sql.Tx, r *Run) error {
 	if err != nil {
 		return err
 	}
-	for h, b := range p.blobs {
-		if err := ins.putBlob(h, b); err != nil {
+	// In the order of the tables: then what is next to each other is written together.
+	for _, h := range slices.Sorted(maps.Keys(p.blobs)) {
+		if err := ins.putBlob(h, p.blobs[h]); err != nil {
 			return err
 		}
 	}
-	for _, row := range p.rows {
-		if err := ins.putRecord(row); err != nil {
+	for _, key := range slices.SortedFunc(maps.Keys(p.rows), objectKey.compare) {
+		if err := ins.putRecord(p.rows[key]); err != nil {
 			return err
 		}
 	}
@@ -275,7 +283,7 @@ func (p *pending) writeSeen(tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	for k := range p.seen {
+	for _, k := range slices.SortedFunc(maps.Keys(p.seen), objectKey.compare) {
 		if _, err := put.Exec(k.typ, k.id); err != nil {
 			return err
 		}

@@ -56,6 +56,31 @@ func (r *Run) unseen(t account.Type) iter.Seq2[string, error] {
 	})
 }
 
+// PutSince yields the ids of the type's live objects that were put after snapshot
+// n was finished, in this run or in others. It commits first.
+func (r *Run) PutSince(t account.Type, n int) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := r.Commit(); err != nil {
+			yield("", err)
+			return
+		}
+		for id, err := range pages(func(last *string) ([]string, error) {
+			var after string
+			if last != nil {
+				after = *last
+			}
+			list, err := rows(r.a.cat, func(rs *sql.Rows) (id string, err error) { return id, rs.Scan(&id) },
+				`SELECT r.id FROM record r WHERE r.type = ? AND r.id > ? AND r.snapshot > ? AND r.until IS NULL AND NOT r.gone
+					ORDER BY r.id LIMIT ?`, t.Name, after, n, pageRows)
+			return list, r.a.catalogError("list what was put since", err)
+		}) {
+			if !yield(id, err) {
+				return
+			}
+		}
+	}
+}
+
 // ClearSeen forgets what was seen of the type, for a fresh enumeration. It
 // commits.
 func (r *Run) ClearSeen(t account.Type) error {

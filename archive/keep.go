@@ -49,8 +49,9 @@ func (k Keep) check() error {
 
 // choose divides finished snapshots, oldest first, by their numbers.
 func (k Keep) choose(list []SnapshotRecord) (kept, forgotten []int) {
+	kept, forgotten = []int{}, []int{} // not null in JSON
 	if len(list) == 0 {
-		return nil, nil
+		return kept, forgotten
 	}
 	newestAt := list[len(list)-1].Finished.UTC()
 	rules := k.rules()

@@ -164,18 +164,18 @@ func TestAnyHistoryOfRunsAndKillsReadsAsTheModelSays(t *testing.T) {
 				check(r.Close())
 				since = []state{now}
 				keep := Keep{Last: rapid.IntRange(1, 3).Draw(t, "last")}
-				plan, err := a.Prune(context.Background(), keep, true)
+				plan, err := a.Prune(context.Background(), keep, true, nil)
 				if _, _, open, _ := a.Unfinished(); open {
 					if err == nil {
 						t.Fatal("a snapshot that is not finished is pruned")
 					}
-					_, err = a.Prune(context.Background(), keep, false)
+					_, err = a.Prune(context.Background(), keep, false, nil)
 					if err == nil {
 						t.Fatal("a snapshot that is not finished is pruned")
 					}
 				} else {
 					check(err)
-					report, err := a.Prune(context.Background(), keep, false)
+					report, err := a.Prune(context.Background(), keep, false, nil)
 					check(err)
 					if diff := cmp.Diff(plan.Forgotten, report.Forgotten); diff != "" || plan.Removed != report.Removed || plan.Rewritten != report.Rewritten {
 						t.Fatalf("planned %+v, done %+v", plan, report)

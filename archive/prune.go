@@ -26,7 +26,7 @@ type PruneReport struct {
 const mostDead = 5
 
 // leastDead is how many bytes must lie unused for packs to be touched when no
-// snapshot is to be forgotten. Less than that a Prune leaves behind itself.
+// snapshot is to be forgotten and no earlier Prune was killed. Less than that a Prune leaves behind itself.
 const leastDead = 64 << 10
 
 // Prune forgets the snapshots that no rule keeps, and frees what only they need:
@@ -38,8 +38,9 @@ const leastDead = 64 << 10
 // at work) but for readers, and every export finished. A damaged frame that would
 // have to be copied ends it with a *DamagedError, and its pack stays. It may be
 // killed at any time: the archive is whole then, and a later Prune with the same
-// rules goes on.
-func (a *Archive) Prune(ctx context.Context, keep Keep, dryRun bool) (*PruneReport, error) {
+// rules goes on. progress, unless nil, is told how many bytes of the packs that
+// have to go were gone through.
+func (a *Archive) Prune(ctx context.Context, keep Keep, dryRun bool, progress func(done, total int64)) (*PruneReport, error) {
 	if err := keep.check(); err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func (a *Archive) Prune(ctx context.Context, keep Keep, dryRun bool) (*PruneRepo
 	if err := a.sameCatalog(); err != nil {
 		return nil, errors.Join(err, r.unlock())
 	}
-	report, err := r.prune(ctx, keep)
+	report, err := r.prune(ctx, keep, progress)
 	return report, errors.Join(err, r.end())
 }
 
@@ -95,7 +96,7 @@ func (a *Archive) planPrune(keep Keep) (*pruning, error) {
 	p.report.Kept, p.report.Forgotten = keep.choose(list)
 	now := slices.DeleteFunc(list, func(rec SnapshotRecord) bool { return slices.Contains(p.report.Kept, rec.Snapshot) })
 	p.oblivion = forgetting(p.report.Kept, before, now)
-	if err := p.findVictims(a); err != nil {
+	if err := p.findVictims(a, removedPacks(before)); err != nil {
 		return nil, err
 	}
 	p.markVictims(now)
@@ -122,8 +123,10 @@ func (p *pruning) markVictims(now []SnapshotRecord) {
 	p.marks = slices.DeleteFunc(p.marks, func(rec SnapshotRecord) bool { return !fresh[rec.Snapshot] })
 }
 
-// findVictims finds the packs of which too much is not needed.
-func (p *pruning) findVictims(a *Archive) error {
+// findVictims finds the packs of which too much is not needed. begun are those
+// that an earlier Prune was to take away: if one is left it was killed, and this
+// one goes on.
+func (p *pruning) findVictims(a *Archive, begun map[int]bool) error {
 	packs, err := a.packRows()
 	if err != nil {
 		return err
@@ -146,7 +149,8 @@ func (p *pruning) findVictims(a *Archive) error {
 			p.report.Rewritten++
 		}
 	}
-	if len(p.report.Forgotten) == 0 && p.report.Before-p.report.After < leastDead {
+	goesOn := slices.ContainsFunc(p.victims, func(v packRow) bool { return begun[v.n] })
+	if len(p.report.Forgotten) == 0 && !goesOn && p.report.Before-p.report.After < leastDead {
 		p.victims, p.report.Removed, p.report.Rewritten, p.report.After = nil, 0, 0, p.report.Before
 	}
 	return nil
@@ -173,7 +177,7 @@ func (p *pruning) weigh(a *Archive) error {
 }
 
 // prune is Prune with the archive locked.
-func (r *Run) prune(ctx context.Context, keep Keep) (*PruneReport, error) {
+func (r *Run) prune(ctx context.Context, keep Keep, progress func(done, total int64)) (*PruneReport, error) {
 	if err := r.recover(); err != nil {
 		return nil, err
 	}
@@ -189,10 +193,22 @@ func (r *Run) prune(ctx context.Context, keep Keep) (*PruneReport, error) {
 	if err := r.forget(p); err != nil {
 		return nil, err
 	}
+	var done, total int64
 	for _, v := range p.victims {
-		if err := r.empty(ctx, v, p.newest()); err != nil {
+		total += v.length
+	}
+	for _, v := range p.victims {
+		at := func(end int64) {
+			if progress != nil {
+				progress(done+end, total)
+			}
+		}
+		at(0)
+		if err := r.empty(ctx, v, p.newest(), at); err != nil {
 			return nil, err
 		}
+		at(v.length)
+		done += v.length
 	}
 	if err := r.seal(); err != nil {
 		return nil, err

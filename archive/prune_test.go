@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -113,18 +114,18 @@ func TestPruneKeepsWhatItKeepsAndFreesTheRest(t *testing.T) {
 	readBlob(t, a, first)
 	before := onDisk(t, a)
 	var locked *LockedError
-	if _, err := a.Prune(t.Context(), Keep{Last: 2}, false); !errors.As(err, &locked) {
+	if _, err := a.Prune(t.Context(), Keep{Last: 2}, false, nil); !errors.As(err, &locked) {
 		t.Errorf("while an import is at work: %v", err)
 	}
 	must(t, j.Close())
 	was := logical(t, a)
-	plan, err := a.Prune(t.Context(), Keep{Last: 2}, true)
+	plan, err := a.Prune(t.Context(), Keep{Last: 2}, true, nil)
 	must(t, err)
 	if diff := cmp.Diff(was, logical(t, a)); diff != "" || onDisk(t, a) != before {
 		t.Errorf("a dry run changed something: %s", diff)
 	}
 
-	report, err := a.Prune(t.Context(), Keep{Last: 2}, false)
+	report, err := a.Prune(t.Context(), Keep{Last: 2}, false, nil)
 	must(t, err)
 	after := onDisk(t, a)
 	if report.Before != before || report.After != after || after > before/2 || plan.After < after-5<<10 || plan.After > after+5<<10 || report.Blobs == 0 || report.Records == 0 {
@@ -151,7 +152,7 @@ func TestPruneKeepsWhatItKeepsAndFreesTheRest(t *testing.T) {
 		}
 	}
 	check(a)
-	if again, err := a.Prune(t.Context(), Keep{Last: 2}, false); err != nil || len(again.Forgotten)+again.Removed+again.Rewritten > 0 || onDisk(t, a) != after {
+	if again, err := a.Prune(t.Context(), Keep{Last: 2}, false, nil); err != nil || len(again.Forgotten)+again.Removed+again.Rewritten > 0 || onDisk(t, a) != after {
 		t.Errorf("pruned again: %+v %v", again, err)
 	}
 
@@ -192,7 +193,7 @@ func TestPruneKeepsWhatItKeepsAndFreesTheRest(t *testing.T) {
 		}
 	}
 	must(t, j.Close())
-	report, err = a.Prune(t.Context(), Keep{Last: 1}, false)
+	report, err = a.Prune(t.Context(), Keep{Last: 1}, false, nil)
 	must(t, err)
 	if diff := cmp.Diff([]int{11, 12}, report.Forgotten); diff != "" {
 		t.Error(diff)
@@ -212,12 +213,12 @@ func TestADamagedArchiveIsNotPruned(t *testing.T) {
 	data[b.start+b.length/2] ^= 0x40
 	must(t, os.WriteFile(a.packPath(b.pack), data, 0o600))
 	var damage *DamagedError
-	if _, err := a.Prune(t.Context(), Keep{Last: 1}, false); !errors.As(err, &damage) || damage.Pack != b.pack {
+	if _, err := a.Prune(t.Context(), Keep{Last: 1}, false, nil); !errors.As(err, &damage) || damage.Pack != b.pack {
 		t.Fatalf("Prune: %v", err)
 	}
 	data[b.start+b.length/2] ^= 0x40
 	must(t, os.WriteFile(a.packPath(b.pack), data, 0o600))
-	if _, err := a.Prune(t.Context(), Keep{Last: 1}, false); err != nil {
+	if _, err := a.Prune(t.Context(), Keep{Last: 1}, false, nil); err != nil {
 		t.Error(err)
 	}
 	if diff := cmp.Diff(want, contents(t, a, 3)); diff != "" {
@@ -300,7 +301,7 @@ func TestAKilledPruneOfManyPacksGoesOn(t *testing.T) {
 				must(t, os.RemoveAll(dir))
 				return write()
 			}
-			_, err := b.Prune(t.Context(), keep, false)
+			_, err := b.Prune(t.Context(), keep, false, nil)
 			must(t, err)
 			must(t, b.Close())
 			good(dir, what+", and pruned")
@@ -308,7 +309,7 @@ func TestAKilledPruneOfManyPacksGoesOn(t *testing.T) {
 		}
 		return write()
 	})
-	_, err := a.Prune(t.Context(), keep, false)
+	_, err := a.Prune(t.Context(), keep, false, nil)
 	failpoint.Clear()
 	must(t, err)
 	good(a.Dir(), "in the end")
@@ -327,7 +328,7 @@ func TestAReaderGoesOnWhileAPruneMovesThings(t *testing.T) {
 	for rec, err := range reader.Objects(6, account.Email) {
 		must(t, err)
 		if !pruned {
-			_, err := a.Prune(t.Context(), Keep{Last: 1}, false)
+			_, err := a.Prune(t.Context(), Keep{Last: 1}, false, nil)
 			must(t, err)
 			pruned = true
 		}
@@ -344,7 +345,7 @@ func TestAReaderGoesOnWhileAPruneMovesThings(t *testing.T) {
 		if last = err; err != nil {
 			break
 		}
-		_, err := b.Prune(t.Context(), Keep{Last: 1}, false)
+		_, err := b.Prune(t.Context(), Keep{Last: 1}, false, nil)
 		must(t, err)
 	}
 	if last == nil {
@@ -359,7 +360,7 @@ func TestVerifyAndPruneAtTheSameTime(t *testing.T) {
 		calls := 0
 		report, err := b.Verify(t.Context(), func(done, total int64) {
 			if calls++; calls == 1+at*20 {
-				_, err := a.Prune(t.Context(), Keep{Last: 2}, false)
+				_, err := a.Prune(t.Context(), Keep{Last: 2}, false, nil)
 				must(t, err)
 			}
 		})
@@ -368,4 +369,43 @@ func TestVerifyAndPruneAtTheSameTime(t *testing.T) {
 			t.Errorf("pruned at frame %d of %d: %+v", 1+at*20, calls, report.Problems)
 		}
 	}
+}
+
+// A Prune that is interrupted anywhere goes on to the same end.
+func TestAnInterruptedPruneGoesOn(t *testing.T) {
+	whole, keep := history(t, 6), Keep{Last: 2}
+	want := contents(t, whole, 5)
+	for at, reached := 1, true; reached; at += every(2, 9) {
+		a := open(t, copyOf(t, whole))
+		ctx, cancel := context.WithCancel(t.Context())
+		calls, last := 0, int64(0)
+		_, err := a.Prune(ctx, keep, false, func(done, total int64) {
+			if calls++; calls == at {
+				cancel()
+			}
+			if done < last || done > total {
+				t.Errorf("%d of %d bytes after %d", done, total, last)
+			}
+			last = done
+		})
+		cancel()
+		if reached = calls >= at && err != nil; reached && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		verifyClean(t, a)
+		report, err := a.Prune(t.Context(), keep, false, nil)
+		must(t, err)
+		if diff := cmp.Diff(want, contents(t, a, 5)); diff != "" || report.After != onDisk(t, a) || report.After > onDisk(t, whole)*2/3 {
+			t.Errorf("interrupted at %d: %+v %s", at, report, diff)
+		}
+		verifyClean(t, a)
+		must(t, a.Close())
+	}
+}
+
+func copyOf(t testing.TB, a *Archive) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "alice")
+	must(t, copyArchive(a.Dir(), dir))
+	return dir
 }

@@ -2,15 +2,13 @@ package archive
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"iter"
 	"math"
 	"os"
+	"slices"
 
 	"mailhaul/account"
 )
@@ -109,16 +107,23 @@ func (a *Archive) found(n int, t account.Type) iter.Seq2[found, error] {
 
 // Object is one object as snapshot at had it; at is as for Objects.
 func (a *Archive) Object(at int, t account.Type, id string) (Record, error) {
-	n, err := a.snapshotAt(at)
-	if err != nil {
-		return Record{}, err
+	n, condition := at, ` AND EXISTS (SELECT 1 FROM snapshot WHERE `+isFinished+` AND n = ?3)`
+	if at <= 0 {
+		var err error
+		if n, err = a.snapshotAt(at); err != nil {
+			return Record{}, err
+		}
+		condition = ""
 	}
 	list, err := rows(a.cat, scanFound, `SELECT `+foundColumns+` FROM record r
-		WHERE r.type = ? AND r.id = ? AND r.snapshot <= ? AND (r.until IS NULL OR r.until > ?) AND NOT r.gone`, t.Name, id, n, n)
+		WHERE r.type = ?1 AND r.id = ?2 AND r.snapshot <= ?3 AND (r.until IS NULL OR r.until > ?3) AND NOT r.gone`+condition, t.Name, id, n)
 	if err != nil {
 		return Record{}, a.catalogError("find "+t.Name, err)
 	}
 	if len(list) == 0 {
+		if _, err := a.snapshotAt(at); err != nil { // it is the snapshot that is not there
+			return Record{}, err
+		}
 		return Record{}, fmt.Errorf("%s %q: %w", t.Name, id, ErrNotFound)
 	}
 	return a.readRecord(t.Name, list[0])
@@ -139,13 +144,23 @@ func (a *Archive) Count(at int, t account.Type) (objects, bytes int64, err error
 func (a *Archive) readRecord(typ string, f found) (Record, error) {
 	name := objectName(typ, f.id, f.snapshot)
 	rec := Record{Snapshot: f.snapshot, Blob: f.blob, Object: account.Object{"id": account.Marshal(f.id)}}
-	file, m, err := a.openMember(&f.place, name, `SELECT pack, start, length FROM record WHERE type = ? AND id = ? AND snapshot = ?`, typ, f.id, f.snapshot)
+	file, err := a.openPackAt(&f.place, name, `SELECT pack, start, length FROM record WHERE type = ? AND id = ? AND snapshot = ?`, typ, f.id, f.snapshot)
 	if err != nil {
 		return rec, err
 	}
 	defer file.Close()
-	defer m.Close()
-	o, err := readObject(m)
+	data, ok := readWhole(file, f.place, name)
+	if !ok {
+		m, err := openNamed(file, f.place, name)
+		if err != nil {
+			return rec, err
+		}
+		defer m.Close()
+		if data, err = readSmall(m); err != nil {
+			return rec, damaged(f.place, name, err)
+		}
+	}
+	o, err := parseMember(data)
 	if err != nil {
 		return rec, damaged(f.place, name, err)
 	}
@@ -156,120 +171,60 @@ func (a *Archive) readRecord(typ string, f found) (Record, error) {
 	return rec, nil
 }
 
-// openMember opens the frame at p, which must hold the member with that name. A
+// openPackAt opens the pack at p, which must hold the member with that name. A
 // Prune may have moved it since p was read: then it sets p to what the query says.
-func (a *Archive) openMember(p *place, name, query string, args ...any) (*os.File, *frameReader, error) {
+func (a *Archive) openPackAt(p *place, name, query string, args ...any) (*os.File, error) {
 	file, err := os.Open(a.packPath(p.pack))
 	for errors.Is(err, os.ErrNotExist) {
 		was := *p
 		if _, err := a.cat.row(query, args, &p.pack, &p.start, &p.length); err != nil {
-			return nil, nil, a.catalogError("find "+name, err)
+			return nil, a.catalogError("find "+name, err)
 		}
 		if *p == was {
-			return nil, nil, &DamagedError{Pack: p.pack, Member: name, Reason: "the pack is missing"}
+			return nil, &DamagedError{Pack: p.pack, Member: name, Reason: "the pack is missing"}
 		}
 		file, err = os.Open(a.packPath(p.pack))
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
+	return file, nil
+}
+
+// openNamed opens the frame at p, which must hold the member with that name.
+func openNamed(file *os.File, p place, name string) (*frameReader, error) {
 	m, err := openFrame(file, p.start, p.length)
 	if err == nil && m.Name != name {
 		err = fmt.Errorf("it holds %.200q", m.Name)
 		m.Close()
 	}
 	if err != nil {
-		_ = file.Close()
-		return nil, nil, damaged(*p, name, err)
+		return nil, damaged(p, name, err)
 	}
-	return file, m, nil
+	return m, nil
+}
+
+// readWhole reads a small member at once. It says no where that can't be, and
+// where anything is wrong: what, openNamed says.
+func readWhole(file *os.File, p place, name string) (body []byte, ok bool) {
+	if p.length <= 0 || p.length > wholeLength {
+		return nil, false
+	}
+	raw := members.Get().(*[]byte)
+	defer members.Put(raw)
+	*raw = slices.Grow((*raw)[:0], int(p.length))[:p.length]
+	if _, err := file.ReadAt(*raw, p.start); err != nil {
+		return nil, false
+	}
+	w := wholeReaders.Get().(*wholeReader)
+	defer wholeReaders.Put(w)
+	is, body, ok := w.member(*raw)
+	if !ok || is != name {
+		return nil, false
+	}
+	return bytes.Clone(body), true
 }
 
 func damaged(p place, name string, err error) error {
 	return &DamagedError{Pack: p.pack, Offset: p.start, Member: name, Reason: err.Error()}
-}
-
-// OpenBlob reads one blob by a seek. The last bytes are handed out only after
-// the whole was checked against its hash: a damaged blob ends in a
-// *DamagedError, never in io.EOF.
-func (a *Archive) OpenBlob(h Hash) (io.ReadCloser, int64, error) {
-	var b blobRow
-	ok, err := a.cat.row(`SELECT size, pack, start, length FROM blob WHERE hash = ?`, []any{h.bytes()}, &b.size, &b.pack, &b.start, &b.length)
-	if err != nil {
-		return nil, 0, a.catalogError("find blob", err)
-	}
-	if !ok {
-		return nil, 0, fmt.Errorf("blob %.80s: %w", h, ErrNotFound)
-	}
-	file, m, err := a.openMember(&b.place, blobName(h), `SELECT pack, start, length FROM blob WHERE hash = ?`, h.bytes())
-	if err != nil {
-		return nil, 0, err
-	}
-	if m.Size != b.size {
-		m.Close()
-		_ = file.Close()
-		return nil, 0, damaged(b.place, blobName(h), fmt.Errorf("it has %d bytes, not %d", m.Size, b.size))
-	}
-	return &blobReader{file: file, frame: m, place: b.place, want: h, sum: sha256.New()}, b.size, nil
-}
-
-// blobReader reads a blob and always holds back the last piece it has read,
-// until it knows whether the blob is good.
-type blobReader struct {
-	file  *os.File
-	frame *frameReader
-	place place
-	want  Hash
-	sum   hash.Hash
-
-	ready, held []byte // ready is to be handed out, held is not yet
-	spare       []byte
-	err         error // after ready
-}
-
-const holdBack = 64 << 10
-
-func (b *blobReader) Read(p []byte) (int, error) {
-	for len(b.ready) == 0 {
-		if b.err != nil {
-			return 0, b.err
-		}
-		b.fill()
-	}
-	n := copy(p, b.ready)
-	b.ready = b.ready[n:]
-	return n, nil
-}
-
-func (b *blobReader) fill() {
-	if b.spare == nil {
-		size := min(b.frame.Size, holdBack) + 1
-		b.spare, b.held = make([]byte, size), make([]byte, 0, size)
-	}
-	buf := b.spare[:cap(b.spare)]
-	n, err := io.ReadFull(b.frame, buf)
-	b.sum.Write(buf[:n])
-	switch {
-	case err == nil:
-		b.ready, b.held, b.spare = b.held, buf[:n], b.held
-	case b.frame.done:
-		if hashOf(b.sum.Sum(nil)) != b.want {
-			b.fail(errors.New("its bytes do not match its SHA-256"))
-			return
-		}
-		b.ready, b.err = bytes.Join([][]byte{b.held, buf[:n]}, nil), io.EOF
-	default:
-		b.fail(err)
-	}
-}
-
-func (b *blobReader) fail(err error) { b.err = damaged(b.place, blobName(b.want), err) }
-
-func (b *blobReader) Close() error {
-	if b.frame != nil {
-		b.frame.Close()
-		b.frame = nil
-		b.ready, b.err = nil, os.ErrClosed
-	}
-	return b.file.Close()
 }

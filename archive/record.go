@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"mailhaul/account"
 )
@@ -166,7 +167,7 @@ func encodeObject(o account.Object) ([]byte, error) {
 	sep := byte('{')
 	for _, name := range slices.Sorted(maps.Keys(o)) {
 		b.WriteByte(sep)
-		b.Write(account.Marshal(name))
+		writeName(&b, name)
 		b.WriteByte(':')
 		if err := json.Compact(&b, o[name]); err != nil {
 			return nil, fmt.Errorf("property %q of object %q is no JSON", name, o.ID())
@@ -183,12 +184,21 @@ func encodeObject(o account.Object) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// readObject reads an object's member as it is, our properties included.
-func readObject(f *frameReader) (account.Object, error) {
-	data, err := readSmall(f)
-	if err != nil {
-		return nil, err
+// writeName writes the name of a property.
+func writeName(b *bytes.Buffer, name string) {
+	for i := range len(name) {
+		if c := name[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			b.Write(account.Marshal(name))
+			return
+		}
 	}
+	b.WriteByte('"')
+	b.WriteString(name)
+	b.WriteByte('"')
+}
+
+// parseMember reads an object's member as it is, our properties included.
+func parseMember(data []byte) (account.Object, error) {
 	o, err := account.ParseObject(data)
 	if err == nil && o.ID() == "" {
 		err = fmt.Errorf("the object has no id")

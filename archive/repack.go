@@ -10,12 +10,16 @@ import (
 
 // settleMoves makes durable what was appended, and then rows that point at it.
 func (r *Run) settleMoves(doing string, newest int, f func(tx *sql.Tx) error) error {
-	if err := r.pack.sync(r.pack.length); err != nil {
-		return r.fail(r.pack.takeBack(err))
+	if r.pack != nil { // else nothing was appended
+		if err := r.pack.sync(r.pack.length); err != nil {
+			return r.fail(r.pack.takeBack(err))
+		}
 	}
 	err := r.a.cat.update(doing, func(tx *sql.Tx) error {
-		if err := putPack(tx, r.pack.packRow); err != nil {
-			return err
+		if r.pack != nil {
+			if err := putPack(tx, r.pack.packRow); err != nil {
+				return err
+			}
 		}
 		if err := (pruned{Pack: r.lastPack, Snapshot: newest}).put(tx); err != nil {
 			return err
@@ -34,8 +38,9 @@ type move struct {
 // mostMoves is how many rows are moved in one transaction.
 const mostMoves = 5000
 
-// empty copies what is needed of a pack into the newest, and removes the pack.
-func (r *Run) empty(ctx context.Context, pack packRow, newest int) error {
+// empty copies what is needed of a pack into the newest, and removes the pack. at
+// is told where each member that was copied ends.
+func (r *Run) empty(ctx context.Context, pack packRow, newest int, at func(end int64)) error {
 	file, err := os.Open(r.a.packPath(pack.n))
 	if err != nil {
 		return fmt.Errorf("prune: %w", err)
@@ -71,6 +76,7 @@ func (r *Run) empty(ctx context.Context, pack packRow, newest int) error {
 			return err
 		}
 		moves = append(moves, move{row, to})
+		at(row.start + row.length)
 	}
 	if err := file.Close(); err != nil {
 		return fmt.Errorf("prune: %w", err)

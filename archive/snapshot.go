@@ -13,6 +13,8 @@ type SnapshotRecord struct {
 	Started  time.Time             `json:"started"`
 	Finished time.Time             `json:"finished"`
 	Types    map[string]TypeRecord `json:"types"`
+	// Scope is what the run was narrowed to, nil when it took the whole account.
+	Scope *Scope `json:"scope,omitempty"`
 	// Unknown lists properties that could not be learnt, "Mailbox.isSubscribed".
 	Unknown []string `json:"unknown,omitempty"`
 	// Forgotten is when a Prune gave the snapshot up, nil for those that there are.
@@ -23,7 +25,9 @@ type SnapshotRecord struct {
 
 // TypeRecord is what a snapshot says of one type.
 type TypeRecord struct {
-	State   string    `json:"state,omitempty"`  // the server's, for /changes
+	// State is the server's, for /changes, of a narrowed snapshot for its scope
+	// alone. There is none of a type that is Outside.
+	State   string    `json:"state,omitempty"`
 	Objects int64     `json:"objects"`          // live
 	Bytes   int64     `json:"bytes,omitempty"`  // of their blobs
 	Changed int64     `json:"changed"`          // records written in this snapshot
@@ -31,6 +35,9 @@ type TypeRecord struct {
 	Error   string    `json:"error,omitempty"`  // the type as a whole failed
 	Absent  bool      `json:"absent,omitempty"` // the server does not have the type
 	Failed  []Failure `json:"failed,omitempty"` // items of it that failed
+	// Outside: the run was narrowed to others. The objects, Error, Absent and Failed
+	// are as the snapshot before has them.
+	Outside bool `json:"outside,omitempty"`
 }
 
 // Failure is an item that could not be taken.
@@ -38,6 +45,8 @@ type Failure struct {
 	ID     string `json:"id"`
 	Item   string `json:"item"` // for a person
 	Reason string `json:"reason"`
+	// Untried: it failed in an earlier run, and lies outside the snapshot's scope.
+	Untried bool `json:"untried,omitempty"`
 }
 
 // Snapshots are the finished ones, oldest first. Where a reindex found that

@@ -193,7 +193,7 @@ func (s *story) prune() (err error) {
 	defer func() { err = errors.Join(err, a.Close()) }()
 	a.packLimit = 3 << 10
 	s.pruned = true
-	if _, err := a.Prune(bg, Keep{Last: 1}, false); err != nil {
+	if _, err := a.Prune(bg, Keep{Last: 1}, false, nil); err != nil {
 		return err
 	}
 	list, err := a.Snapshots()

@@ -182,7 +182,8 @@ func (j *Journal) PendingLarger(at int, size int64) iter.Seq2[PendingItem, error
 }
 
 // Removed yields done entries of the type whose source object is gone at
-// snapshot at: for an Email also when its id names other content by then.
+// snapshot at: for an Email also when its id names other content by then. What a
+// snapshot with a Scope never had is not gone: it may only not have been read.
 func (j *Journal) Removed(at int, t account.Type) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		n, err := j.a.snapshotAt(at)
@@ -199,7 +200,9 @@ func (j *Journal) Removed(at int, t account.Type) iter.Seq2[Entry, error] {
 		}
 		for e, err := range j.entries(t.Name, ` AND e.state = 'done' AND NOT EXISTS (
 				SELECT 1 FROM record r WHERE r.type = e.type AND r.id = e.source_id AND r.snapshot <= ? AND (r.until IS NULL OR r.until > ?) AND NOT r.gone
-					AND (e.type <> 'Email' OR e.blob IS NULL OR e.blob = r.blob))`, []any{n, n}) {
+					AND (e.type <> 'Email' OR e.blob IS NULL OR e.blob = r.blob))
+			AND (NOT EXISTS (SELECT 1 FROM snapshot s WHERE s.n = ? AND json_extract(s.record, '$.scope') IS NOT NULL)
+				OR EXISTS (SELECT 1 FROM record r WHERE r.type = e.type AND r.id = e.source_id AND r.snapshot <= ?))`, []any{n, n, n, n}) {
 			if !yield(e, err) {
 				return
 			}

@@ -18,6 +18,9 @@ func (m *mail) again(ctx context.Context, trusted bool) (bool, error) {
 	if err := m.reread(ctx); err != nil {
 		return false, err
 	}
+	if again, err := m.settleDoubt(ctx); err != nil || again || !m.scope.Whole(account.Email) {
+		return again, err
+	}
 	there, err := m.count(ctx)
 	if err != nil {
 		return false, err
@@ -56,6 +59,23 @@ func (m *mail) again(ctx context.Context, trusted bool) (bool, error) {
 		return true, m.startListing(ctx)
 	}
 	return false, fmt.Errorf("the server counts %d messages, but lists %d", there, here)
+}
+
+// short says whether a narrowed listing ended with fewer Emails than the source
+// counts in it, which is then read again: the archive alone can't tell how many
+// there should be.
+func (m *mail) short(ctx context.Context) (bool, error) {
+	if m.scope.Whole(account.Email) {
+		return false, nil
+	}
+	there, err := m.src.Count(ctx, account.Email)
+	if err != nil || there <= m.p.Done {
+		return false, err
+	}
+	if m.p.Passes >= mostPasses {
+		return false, fmt.Errorf("the server counts %d messages of those that were asked for, but lists %d", there, m.p.Done)
+	}
+	return true, nil
 }
 
 // count is how many Emails there are after the changes.

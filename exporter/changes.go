@@ -111,12 +111,14 @@ func (e *early) wait() (*closing, error) {
 func (m *mail) apply(ctx context.Context, c *jmapclient.Changes) error {
 	for _, id := range c.Destroyed {
 		delete(m.unread, id)
-		known, err := m.known(id)
+		known, in, err := m.held(id)
 		if err != nil {
 			return err
 		}
 		if !known {
 			m.take.tally.drop(id, false)
+		}
+		if !in {
 			continue
 		}
 		if err := m.drop(account.Email, id); err != nil {
@@ -141,10 +143,15 @@ func (m *mail) fresh(ctx context.Context, ids []string) error {
 			there[o.ID()] = true
 			delete(m.unread, o.ID())
 		}
-		for _, id := range some {
-			if !there[id] {
-				m.take.tally.drop(id, false)
-			}
+		gone, err := m.tryable(slices.DeleteFunc(slices.Clone(some), func(id string) bool { return there[id] }))
+		if err != nil {
+			return err
+		}
+		for _, id := range gone {
+			m.take.tally.drop(id, false)
+		}
+		if list, err = m.concerning(list); err != nil {
+			return err
 		}
 		if m.p.Passes > 0 {
 			if err := m.run.Seen(account.Email, slices.Collect(maps.Keys(there))...); err != nil {

@@ -3,6 +3,7 @@ package exporter
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"mailhaul/account"
@@ -35,6 +36,16 @@ type place struct {
 	Passes  int      `json:"passes,omitempty"`
 	// Before is the tally's moved when the pass began.
 	Before int64 `json:"before,omitempty"`
+	// Scope is what the run was narrowed to, and Living those of its mailboxes that
+	// there were. A listing can be gone on with only if both are the same: ids of
+	// one received date may come in another order when others are wanted.
+	Scope  *archive.Scope `json:"scope,omitempty"`
+	Living []string       `json:"living,omitempty"`
+	// Base is the snapshot whose state the changes were first asked since, and
+	// Doubt that something was put after it by runs with another scope or that did
+	// not end; see settleDoubt.
+	Base  int  `json:"base,omitempty"`
+	Doubt bool `json:"doubt,omitempty"`
 }
 
 const emailKey = "Email"
@@ -84,6 +95,14 @@ func (m *mail) bringUpToDate(ctx context.Context) error {
 			if err := m.list(ctx); err != nil {
 				return err
 			}
+			if short, err := m.short(ctx); err != nil {
+				return err
+			} else if short {
+				if err := m.startListing(ctx); err != nil {
+					return err
+				}
+				continue
+			}
 		}
 		err := m.follow(ctx)
 		trusted := !errors.Is(err, ErrNoHistory)
@@ -91,7 +110,7 @@ func (m *mail) bringUpToDate(ctx context.Context) error {
 			return err
 		}
 		if m.p.Passes > 0 && !m.nothingUnseen() {
-			if err := m.dropUnseen(); err != nil {
+			if err := m.dropUnseen(ctx); err != nil {
 				return err
 			}
 		}
@@ -108,11 +127,16 @@ func (m *mail) start(ctx context.Context) error {
 	if err != nil {
 		return kept(err)
 	}
-	known = known && (m.p.Listing || m.p.State != "")
-	// The archive keeps no state for a snapshot of which something was lost.
-	if last := m.lastOf(account.Email); !known && last.State != "" && !m.moved {
-		m.p = place{State: last.State, At: m.last.Finished}
-		known = true
+	switch {
+	case m.p.Listing:
+		known = known && m.p.Scope.Covers(account.Email, m.scope) && m.scope.Covers(account.Email, m.p.Scope) && slices.Equal(m.p.Living, m.living)
+	default:
+		known = known && m.p.State != "" && m.p.Scope.Covers(account.Email, m.scope)
+	}
+	m.p.Scope, m.p.Living = m.scope, m.living
+	if !known {
+		m.p = place{}
+		known = m.fromBase()
 	}
 	// A pass that was begun earlier proves nothing to a source without a
 	// history: what it listed may have changed since.
@@ -131,6 +155,19 @@ func (m *mail) start(ctx context.Context) error {
 		return m.total(ctx)
 	}
 	return nil
+}
+
+// fromBase makes the place that of the newest snapshot that will do, and says
+// whether there is one. The archive keeps no state for a snapshot of which
+// something was lost.
+func (m *mail) fromBase() bool {
+	base := m.base()
+	if base == nil || m.moved || base.Types[account.Email.Name].State == "" {
+		return false
+	}
+	m.p = place{State: base.Types[account.Email.Name].State, At: base.Finished, Scope: m.scope, Living: m.living, Base: base.Snapshot,
+		Doubt: base.Snapshot < m.last.Snapshot || m.run.Resumed()}
+	return true
 }
 
 // total learns how many Emails there are, for the bar.
@@ -154,7 +191,8 @@ func (m *mail) startListing(ctx context.Context) error {
 	clear(m.unread)
 	m.recounts = 0
 	m.stage.done.Store(0)
-	m.p = place{State: state, At: time.Now().UTC(), Listing: true, Passes: m.p.Passes + 1, Before: m.take.tally.moved()}
+	m.p = place{State: state, At: time.Now().UTC(), Listing: true, Passes: m.p.Passes + 1, Before: m.take.tally.moved(),
+		Scope: m.scope, Living: m.living}
 	return m.savePlace()
 }
 
@@ -190,20 +228,32 @@ func (m *mail) retry(ctx context.Context) error {
 		return nil
 	}
 	m.retried = true
-	return m.fresh(ctx, m.take.tally.suspects())
+	ids, err := m.tryable(m.take.tally.suspects())
+	if err != nil {
+		return err
+	}
+	return m.fresh(ctx, ids)
 }
 
 // nothingUnseen says whether all that the archive has comes from this one listing.
 func (m *mail) nothingUnseen() bool { return m.last == nil && !m.run.Resumed() && m.p.Passes == 1 }
 
 // dropUnseen marks as gone what a whole listing did not show.
-func (m *mail) dropUnseen() error {
+func (m *mail) dropUnseen(ctx context.Context) (err error) {
 	var gone []string
 	for id, err := range m.run.Unseen(account.Email) {
 		if err != nil {
 			return kept(err)
 		}
 		gone = append(gone, id)
+	}
+	if m.scope != nil { // it may have moved out of the scope
+		gone = slices.DeleteFunc(gone, func(id string) bool {
+			_, in, herr := m.held(id)
+			err = errors.Join(err, herr)
+			return !in
+		})
+		return errors.Join(err, m.confirm(ctx, gone))
 	}
 	for _, id := range gone {
 		if err := m.drop(account.Email, id); err != nil {

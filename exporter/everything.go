@@ -23,16 +23,24 @@ func (e *export) everything(ctx context.Context) error {
 		e.report.emit(progress.Event{Kind: progress.Warning, Text: fmt.Sprintf("the archive was made from %s and now goes on from %s",
 			originText(e.ar.Manifest().Account), originText(e.src.Origin()))})
 	}
+	if err := e.narrow(ctx); err != nil {
+		return err
+	}
 	messages := e.tallies[account.Email.Name]
 	e.before = messages.moved()
 	all := e.inTurn
 	if c, ok := e.src.(combiner); ok {
 		all = func(ctx context.Context) error { return e.atOnce(ctx, c) }
 	}
-	if err := all(ctx); err != nil || messages.moved() == e.before {
+	if err := all(ctx); err != nil {
 		return err
 	}
-	return e.settle(ctx)
+	if messages.moved() != e.before {
+		if err := e.settle(ctx); err != nil {
+			return err
+		}
+	}
+	return e.dropEmptied()
 }
 
 // inTurn exports the mailboxes, and the others beside the messages: such a source
@@ -90,11 +98,16 @@ func (e *export) each(ctx context.Context, types []account.Type) error {
 func (e *export) lookAhead(ctx context.Context, c combiner, types []account.Type) {
 	since := map[string]string{}
 	for _, t := range types {
-		if s := e.since(t); t.Large && s != "" {
+		if !t.Large || !e.scope.HasType(t) {
+			continue
+		}
+		if s := e.since(t); s != "" {
 			since[t.Name] = s
 		}
 	}
-	lists := c.lists(ctx, slices.DeleteFunc(slices.Clone(types), func(t account.Type) bool { return t.Named || !e.src.Has(t) }), since)
+	lists := c.lists(ctx, slices.DeleteFunc(e.inScope(types), func(t account.Type) bool {
+		return t.Named || !e.src.Has(t) || e.ahead[t.Name] != nil
+	}), since)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	maps.Copy(e.ahead, lists)
@@ -135,6 +148,9 @@ func (e *export) mayLack(t account.Type) bool {
 // one exports one type and records how that ended. The error is one that stops
 // the run.
 func (e *export) one(ctx context.Context, t account.Type) error {
+	if !e.scope.HasType(t) {
+		return nil
+	}
 	rec := archive.TypeRecord{}
 	var err error
 	switch {
@@ -170,5 +186,12 @@ func (e *export) one(ctx context.Context, t account.Type) error {
 	e.mu.Lock()
 	e.types[t.Name] = rec
 	e.mu.Unlock()
-	return e.save()
+	if err := e.save(); err != nil || t.Name != account.Mailbox.Name || e.opts.Mailboxes == nil || e.quiet {
+		return err
+	}
+	if err := e.run.Commit(); err != nil {
+		return kept(err)
+	}
+	e.opts.Mailboxes()
+	return nil
 }

@@ -3,8 +3,6 @@ package exporter
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +16,12 @@ import (
 type Options struct {
 	Events      progress.Func
 	Concurrency int // blobs fetched at once; 0: what suits the source
+	// Scope narrows the run, nil: the whole account. MailboxIDs are found by the run,
+	// and the types that others need are added; see [Completed].
+	Scope *archive.Scope
+	// Mailboxes is told when the archive holds all mailboxes for the first time,
+	// for who reads it while it grows; messages may be there before.
+	Mailboxes func()
 }
 
 // Result is what an export did.
@@ -27,6 +31,9 @@ type Result struct {
 	Fetched   int64 // blobs
 	Bytes     int64
 	Failed    int // items and types that failed
+	// Scope is what the run was narrowed to, nil for the whole account. That of an
+	// Unchanged run's Snapshot may be another.
+	Scope *archive.Scope
 }
 
 // export is one run of Export.
@@ -36,12 +43,20 @@ type export struct {
 	run    *archive.Run
 	opts   Options
 	report *reporter
-	// last is the newest finished snapshot, nil when there is none.
-	last *archive.SnapshotRecord
+	// scope is what the run is narrowed to, nil: the whole account.
+	scope *archive.Scope
+	// living are the mailboxes in the scope that the account has.
+	living []string
+	// snapshots are the finished ones; last is the newest, nil when there is none.
+	snapshots []archive.SnapshotRecord
+	last      *archive.SnapshotRecord
 	// moved: the archive was made from the same account under another address.
 	moved   bool
 	tallies map[string]*tally
 	got     fetched
+	// stray are types of which runs that did not end put something after they were
+	// last read: since then it may have gone, and no change tells.
+	stray map[string]bool
 	// touched: the archive has something of this snapshot.
 	touched atomic.Bool
 	// quiet: what is listed is listed for a second time, its progress was shown.
@@ -56,8 +71,9 @@ type export struct {
 	// after are the mailboxes as they were listed after the messages, nil: they were not.
 	after *listed
 
-	mu      sync.Mutex         // guards what follows: types are exported side by side
-	ahead   map[string]*listed // what was listed and not yet taken, by type
+	mu      sync.Mutex                 // guards what follows: types are exported side by side
+	ahead   map[string]*listed         // what was listed and not yet taken, by type
+	present map[string]map[string]bool // ids that were listed of types of which some are kept all the same, see dropEmptied
 	types   map[string]archive.TypeRecord
 	unknown map[string]bool
 }
@@ -65,19 +81,18 @@ type export struct {
 // Export brings the archive up to date with the source, as a new snapshot. On
 // a cancelled context it commits what is whole and returns ctx's error.
 func Export(ctx context.Context, src Source, ar *archive.Archive, o Options) (res *Result, err error) {
-	e := &export{src: src, ar: ar, opts: o,
+	e := &export{src: src, ar: ar, opts: o, scope: Completed(o.Scope), present: map[string]map[string]bool{},
 		report:  &reporter{to: o.Events, account: src.Origin().Name},
 		tallies: map[string]*tally{}, types: map[string]archive.TypeRecord{}, unknown: map[string]bool{},
-		ahead: map[string]*listed{}, unread: map[string]bool{}}
+		ahead: map[string]*listed{}, unread: map[string]bool{}, stray: map[string]bool{}}
 	if err := e.sameAccount(); err != nil {
 		return nil, err
 	}
-	snapshots, err := ar.Snapshots()
-	if err != nil {
+	if e.snapshots, err = ar.Snapshots(); err != nil {
 		return nil, err
 	}
-	if n := len(snapshots); n > 0 {
-		e.last = &snapshots[n-1]
+	if n := len(e.snapshots); n > 0 {
+		e.last = &e.snapshots[n-1]
 	}
 	if e.run, err = ar.Begin(); err != nil {
 		return nil, err
@@ -150,9 +165,22 @@ func (e *export) restore() error {
 		return err
 	}
 	for _, t := range account.Types {
-		e.tallies[t.Name] = newTally(before[t.Name], e.lastOf(t).Failed)
+		e.tallies[t.Name] = newTally(before[t.Name], e.lastOf(t).Failed, !e.scope.Whole(t))
 	}
 	e.touched.Store(e.run.Resumed())
+	for _, t := range account.Types {
+		last := e.lastRead(t)
+		if !t.Large || last == nil || last.Snapshot == e.last.Snapshot {
+			continue
+		}
+		for _, err := range e.run.PutSince(t, last.Snapshot) {
+			if err != nil {
+				return err
+			}
+			e.stray[t.Name] = true
+			break
+		}
+	}
 	return nil
 }
 
@@ -193,26 +221,32 @@ func (e *export) lastOf(t account.Type) archive.TypeRecord {
 
 // finish closes the snapshot, or leaves none when there is nothing new in it.
 func (e *export) finish() (*Result, error) {
-	rec := archive.SnapshotRecord{Types: map[string]archive.TypeRecord{}, Unknown: slices.Sorted(maps.Keys(e.unknown))}
-	res := &Result{Fetched: e.got.blobs.Load(), Bytes: e.got.bytes.Load()}
+	rec := e.record()
+	res := &Result{Fetched: e.got.blobs.Load(), Bytes: e.got.bytes.Load(), Scope: e.scope}
 	for _, t := range account.Types {
-		r := e.types[t.Name]
-		r.Failed = e.tallies[t.Name].record().Failed
-		rec.Types[t.Name] = r
-		res.Failed += len(r.Failed)
-		if r.Error != "" && !t.Informational {
+		r := rec.Types[t.Name]
+		for _, f := range r.Failed {
+			if !f.Untried {
+				res.Failed++
+			}
+		}
+		if r.Error != "" && !t.Informational && !r.Outside {
 			res.Failed++
 		}
 	}
-	if e.last != nil && sameOutcome(rec, *e.last) && (!e.touched.Load() || e.foundNothing(rec)) {
+	if e.last != nil && e.last.Scope.CoversAll(e.scope) && sameOutcome(rec, *e.last) && (!e.touched.Load() || e.foundNothing(rec)) {
 		if e.touched.Load() {
 			if err := e.run.Discard(); err != nil {
 				return nil, err
 			}
 		}
 		res.Unchanged, res.Snapshot = true, *e.last
-		e.report.emit(progress.Event{Kind: progress.Note, Text: fmt.Sprintf("nothing has changed since snapshot %d of %s: no new one is written",
-			e.last.Snapshot, e.last.Finished.Local().Format("2006-01-02 15:04"))})
+		what := "nothing"
+		if e.scope != nil {
+			what = fmt.Sprintf("of what was asked for (%s) nothing", e.scope)
+		}
+		e.report.emit(progress.Event{Kind: progress.Note, Text: fmt.Sprintf("%s has changed since snapshot %d of %s: no new one is written",
+			what, e.last.Snapshot, e.last.Finished.Local().Format("2006-01-02 15:04"))})
 		return res, nil
 	}
 	if err := e.run.Finish(rec); err != nil {

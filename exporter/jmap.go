@@ -22,6 +22,10 @@ type jmapSource struct {
 	// refusals counts the times that the server did not hand out several blobs
 	// at once; see batchRefusals.
 	refusals atomic.Int32
+	// narrowed: not all Emails are wanted. filter lists no others, as far as the
+	// server can; nil when it can't.
+	narrowed bool
+	filter   atomic.Pointer[filter]
 }
 
 // JMAP is an account on a JMAP server as a source.
@@ -60,17 +64,24 @@ func (s *jmapSource) State(ctx context.Context, t account.Type) (string, error) 
 }
 
 func (s *jmapSource) Page(ctx context.Context, t account.Type, after string) (*SourcePage, error) {
-	p, err := s.a.Page(ctx, t, pageArgs(after))
-	if err != nil {
+	args := s.pageArgs(after)
+	p, err := s.a.Page(ctx, t, args)
+	switch {
+	case refusesFilter(args, err) && after == "":
+		s.filter.Store(nil)
+		return s.Page(ctx, t, "")
+	case refusesFilter(args, err): // all must be listed from the start
+		return nil, fmt.Errorf("%w: %w", ErrAnchorGone, err)
+	case err != nil:
 		return nil, sourceError(err)
 	}
-	return s.page(ctx, t, after, p)
+	return s.page(ctx, t, args, p)
 }
 
-func pageArgs(after string) jmapclient.PageArgs {
+func (s *jmapSource) pageArgs(after string) jmapclient.PageArgs {
 	args := jmapclient.PageArgs{
 		Sort:  []jmapclient.Comparator{{Property: "receivedAt", IsAscending: true}},
-		After: after, Limit: pageLimit,
+		After: after, Limit: pageLimit, Filter: s.wanted(),
 	}
 	if after == "" {
 		args.Limit, args.Total = firstPage, true // the total is worth its cost once
@@ -79,11 +90,14 @@ func pageArgs(after string) jmapclient.PageArgs {
 }
 
 // page makes a page of what the server answered.
-func (s *jmapSource) page(ctx context.Context, t account.Type, after string, p *jmapclient.Page) (*SourcePage, error) {
+func (s *jmapSource) page(ctx context.Context, t account.Type, args jmapclient.PageArgs, p *jmapclient.Page) (*SourcePage, error) {
 	page := &SourcePage{IDs: p.IDs, List: p.List, Total: p.Total}
 	// A short page is no proof of the end: a server may have a lower limit of
 	// its own (RFC 8620 §5.5).
-	page.Last = len(p.IDs) == 0 || after == "" && p.Total >= 0 && int64(len(p.IDs)) == p.Total
+	page.Last = len(p.IDs) == 0 || args.After == "" && p.Total >= 0 && int64(len(p.IDs)) == p.Total
+	if s.narrowed && args.Filter == nil {
+		page.Total = -1 // of all is not of what is wanted
+	}
 	if len(p.List)+len(p.NotFound) < len(p.IDs) {
 		rest, err := s.Get(ctx, t, missing(p))
 		if err != nil {
@@ -127,10 +141,19 @@ func (s *jmapSource) Changes(ctx context.Context, t account.Type, since string) 
 }
 
 // countArgs ask for the total alone.
-var countArgs = jmapclient.PageArgs{Limit: 1, Props: []string{"id"}, Total: true}
+func (s *jmapSource) countArgs() jmapclient.PageArgs {
+	return jmapclient.PageArgs{Limit: 1, Props: []string{"id"}, Total: true, Filter: s.wanted()}
+}
 
 func (s *jmapSource) Count(ctx context.Context, t account.Type) (int64, error) {
-	p, err := s.a.Page(ctx, t, countArgs)
+	args := s.countArgs()
+	if s.narrowed && args.Filter == nil {
+		return -1, nil
+	}
+	p, err := s.a.Page(ctx, t, args)
+	if refusesFilter(args, err) {
+		return -1, nil
+	}
 	if err != nil {
 		return 0, err
 	}

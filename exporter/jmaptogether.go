@@ -85,22 +85,27 @@ func listOf(a *jmapclient.Answer[*jmapclient.GetResult]) *listed {
 
 func (s *jmapSource) begin(ctx context.Context) (string, func(context.Context) (*SourcePage, error), error) {
 	g := s.a.Together()
-	state, first := g.State(account.Email), g.Page(account.Email, pageArgs(""))
+	args := s.pageArgs("")
+	state, first := g.State(account.Email), g.Page(account.Email, args)
 	g.Send(ctx)
 	if state.Err != nil {
 		return "", nil, state.Err
 	}
 	return state.Value, func(ctx context.Context) (*SourcePage, error) {
+		if refusesFilter(args, first.Err) {
+			s.filter.Store(nil)
+			return s.Page(ctx, account.Email, "")
+		}
 		if first.Err != nil {
 			return nil, sourceError(first.Err)
 		}
-		return s.page(ctx, account.Email, "", first.Value)
+		return s.page(ctx, account.Email, args, first.Value)
 	}, nil
 }
 
 func (s *jmapSource) closing(ctx context.Context, since string, mailboxes bool) (*closing, error) {
 	g := s.a.Together()
-	changes, count := g.Changes(account.Email, since), g.Page(account.Email, countArgs)
+	changes, count := g.Changes(account.Email, since), s.countTogether(g)
 	var boxes *jmapclient.Answer[*jmapclient.GetResult]
 	if mailboxes {
 		boxes = g.All(account.Mailbox)
@@ -111,6 +116,9 @@ func (s *jmapSource) closing(ctx context.Context, since string, mailboxes bool) 
 	}
 	c := &closing{Changes: changes.Value}
 	c.count = func() (int64, error) {
+		if count == nil {
+			return s.Count(ctx, account.Email)
+		}
 		if count.Err != nil {
 			return 0, count.Err
 		}

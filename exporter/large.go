@@ -46,11 +46,14 @@ func (e *export) large(ctx context.Context, t account.Type) (state string, err e
 // "" if all must be listed. What a killed run put may have gone before the
 // changes were ever told.
 func (e *export) since(t account.Type) string {
-	last := e.lastOf(t)
-	if e.run.Resumed() || e.moved || last.Error != "" || last.Absent {
+	last := e.lastRead(t)
+	if last == nil || e.run.Resumed() || e.moved || e.stray[t.Name] {
 		return ""
 	}
-	return last.State
+	if r := last.Types[t.Name]; r.Error == "" && !r.Absent {
+		return r.State
+	}
+	return ""
 }
 
 // since takes the changes since the last snapshot, and what failed in it.
@@ -62,7 +65,7 @@ func (x *large) since(ctx context.Context, state string) (string, error) {
 			return "", err
 		}
 	}
-	old := time.Since(x.last.Finished) > mostAge // see mostAge
+	old := time.Since(x.lastRead(x.t).Finished) > mostAge // see mostAge
 	return x.follow(ctx, state, x.take.tally.suspects(), old)
 }
 

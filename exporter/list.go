@@ -100,15 +100,20 @@ func (m *mail) takePage(l *listing, open []*listing) error {
 	if l.Total > 0 {
 		m.stage.total.Store(l.Total)
 	}
-	if err := m.run.Seen(account.Email, l.IDs...); err != nil {
-		return kept(err)
-	}
 	for _, id := range l.IDs {
 		m.unread[id] = true
 	}
-	var bytes int64
 	for _, o := range l.List {
 		delete(m.unread, o.ID())
+	}
+	var bytes int64
+	if m.scope != nil { // the source may list more than was asked for
+		l.List = slices.DeleteFunc(l.List, func(o account.Object) bool { return !m.scope.HasEmail(o) })
+	}
+	if err := m.seen(l); err != nil {
+		return err
+	}
+	for _, o := range l.List {
 		bytes += max(0, m.take.sizeOf(o))
 	}
 	m.listed.items, m.listed.bytes = m.listed.items+int64(len(l.List)), m.listed.bytes+bytes
@@ -121,6 +126,23 @@ func (m *mail) takePage(l *listing, open []*listing) error {
 		return err
 	}
 	return m.take.flush() // these were the last, as far as is known
+}
+
+// seen notes what of a page is in the scope, as far as that is known.
+func (m *mail) seen(l *listing) error {
+	ids := l.IDs
+	if m.scope != nil {
+		ids = nil
+		for _, o := range l.List {
+			ids = append(ids, o.ID())
+		}
+		for _, id := range l.IDs {
+			if m.unread[id] {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return kept(m.run.Seen(account.Email, ids...))
 }
 
 // unlisted is how many Emails the pages behind these will list, -1 if that is not

@@ -127,7 +127,7 @@ func (e *export) named(ctx context.Context, t account.Type) error {
 // snapshot, and all were had.
 func (e *export) blobsStand() bool {
 	last, known := e.lastTypes()[account.Blob.Name]
-	if !known || last.Absent || last.Error != "" || e.run.Resumed() || len(e.tallies[account.Blob.Name].suspects()) > 0 {
+	if !known || last.Absent || last.Outside || last.Error != "" || e.run.Resumed() || len(e.tallies[account.Blob.Name].suspects()) > 0 {
 		return false
 	}
 	for name := range blobsOf {

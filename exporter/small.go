@@ -67,8 +67,15 @@ func (e *export) takeAhead(t account.Type) *listed {
 	return l
 }
 
-// dropUnlisted marks as gone what the archive has and the server no longer lists.
+// dropUnlisted marks as gone what the archive has and the server no longer lists;
+// what may still be named from outside of the scope waits for dropEmptied.
 func (e *export) dropUnlisted(t account.Type, listed map[string]bool) error {
+	if c, ok := contents[t.Name]; ok && !e.scope.Whole(c.t) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.present[t.Name] = listed
+		return nil
+	}
 	var gone []string
 	for rec, err := range e.run.Current(t) {
 		if err != nil {

@@ -103,6 +103,14 @@ type pager interface {
 	pages(ctx context.Context, t account.Type, take func([]account.Object) error) (state string, err error)
 }
 
+// narrower is a source that can list fewer Emails than there are. Page and Count
+// are then of those in the scope, and perhaps of some more; Count is -1 where it
+// would be of all. mailboxes are those of the scope that there are. A nil scope is
+// all there is.
+type narrower interface {
+	narrow(scope *archive.Scope, mailboxes []string)
+}
+
 // unknowner is a source that may have what nobody here knows.
 type unknowner interface{ unknown() []string }
 

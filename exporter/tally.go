@@ -27,7 +27,9 @@ type tallyRecord struct {
 	Failed  []archive.Failure `json:"failed,omitempty"`
 }
 
-func newTally(kept tallyRecord, earlier []archive.Failure) *tally {
+// newTally goes on from what was kept. What failed earlier is tried again; where
+// the run is narrowed, what is not tried remains a failure (carry).
+func newTally(kept tallyRecord, earlier []archive.Failure, carry bool) *tally {
 	n := &tally{changed: kept.Changed, gone: kept.Gone,
 		failed: map[string]archive.Failure{}, suspect: map[string]bool{}}
 	for _, f := range kept.Failed {
@@ -36,6 +38,10 @@ func newTally(kept tallyRecord, earlier []archive.Failure) *tally {
 	}
 	for _, f := range earlier {
 		n.suspect[f.ID] = true
+		if _, known := n.failed[f.ID]; carry && !known {
+			f.Untried = true
+			n.failed[f.ID] = f
+		}
 	}
 	return n
 }

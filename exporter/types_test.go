@@ -249,8 +249,9 @@ func TestJMAPEveryTypeAfterCancellations(t *testing.T) {
 			for ; ; runs++ {
 				ctx, cancel := context.WithCancel(t.Context())
 				var requests atomic.Int64
+				last := int64(2 + 2*runs)
 				w.hook(func(string) {
-					if requests.Add(1) == int64(2+2*runs) {
+					if requests.Add(1) == last {
 						cancel()
 					}
 				})

@@ -45,7 +45,7 @@ func (it *item) applied() applied {
 
 // prepare reads what is needed to send a message. Nil: it can't be sent.
 func (r *run) prepare(ctx context.Context, p archive.PendingItem) (*item, error) {
-	rec, err := r.ar.Object(r.at, account.Email, p.SourceID)
+	rec, err := r.readEmail(p.SourceID)
 	if err != nil {
 		var damaged *archive.DamagedError
 		if !errors.As(err, &damaged) {
@@ -193,7 +193,7 @@ func (r *run) full(it *item, said string) error {
 }
 
 func (r *run) fullError(said string) error {
-	n, bytes, err := r.j.PendingCount(r.at)
+	n, bytes, err := r.pendingCount()
 	if err != nil {
 		return err
 	}

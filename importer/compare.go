@@ -117,6 +117,9 @@ func (c *comparison) readTarget(ctx context.Context) error {
 	reset := func() error { return c.exec(ctx, "DELETE FROM target") }
 	err := eachPage(ctx, r.to, r.pageSize(), props, reset, func(list []account.Object) error {
 		for _, o := range list {
+			if !r.boxes.within(o.Set("mailboxIds")) {
+				continue
+			}
 			err := c.exec(ctx, "INSERT OR REPLACE INTO target (id, blob, key, mids, boxes, words, size, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 				o.ID(), o.Text("blobId"), account.MatchKey(o), account.MessageIDs(o), encodeList(o.Set("mailboxIds")), encodeList(o.Set("keywords")),
 				o.Int("size"), o.Time("receivedAt").Unix())

@@ -20,6 +20,9 @@ func (r *run) emails(ctx context.Context) error {
 	r.imap = r.newAppender()
 	defer r.imap.hangUp()
 	r.imapGone.Store(false)
+	if err := r.followPart(); err != nil {
+		return err
+	}
 	released, err := r.relink(ctx)
 	if err != nil {
 		return err
@@ -53,6 +56,11 @@ func (r *run) emails(ctx context.Context) error {
 	if err := r.removeAppendBox(ctx); err != nil {
 		return err
 	}
+	if r.o.ResetFlags {
+		if err := r.resetFlags(ctx); err != nil {
+			return err
+		}
+	}
 	_, _, err = r.tally()
 	return err
 }
@@ -80,7 +88,7 @@ func (r *run) tellStrays() {
 // tally counts what is pending, and as present what is done and was not
 // written by this run.
 func (r *run) tally() (items, bytes int64, err error) {
-	items, bytes, err = r.j.PendingCount(r.at)
+	items, bytes, err = r.pendingCount()
 	if err != nil {
 		return 0, 0, fmt.Errorf("count what is left to send: %w", err)
 	}
@@ -140,7 +148,7 @@ func (r *run) sendEach(ctx context.Context, only map[string]archive.Entry, items
 // it may need a limit to be raised, and that is better known early.
 func (r *run) nameOversized(ctx context.Context) error {
 	limit := r.to.Client.Limits().MaxSizeUpload
-	for p, err := range r.j.PendingLarger(r.at, limit) {
+	for p, err := range r.inScope(r.j.PendingLarger(r.at, limit)) {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -150,7 +158,7 @@ func (r *run) nameOversized(ctx context.Context) error {
 		if p.Blob == "" {
 			continue
 		}
-		rec, err := r.ar.Object(r.at, account.Email, p.SourceID)
+		rec, err := r.readEmail(p.SourceID)
 		if err != nil {
 			return fmt.Errorf("read message %s of the archive: %w", p.SourceID, err)
 		}
@@ -164,7 +172,7 @@ func (r *run) nameOversized(ctx context.Context) error {
 
 func (r *run) giveUp(lost map[string]archive.Entry) error {
 	for id := range lost {
-		rec, err := r.ar.Object(r.at, account.Email, id)
+		rec, err := r.readEmail(id)
 		if err != nil {
 			return err
 		}
@@ -203,6 +211,8 @@ type applied struct {
 	Keywords  []string `json:"keywords"`
 	Received  int64    `json:"received,omitempty"` // seconds since 1970
 	Created   bool     `json:"created,omitempty"`  // by an import; else it was there
+	// There is what the message on the target had then, where that is something else: nil where it is not.
+	There *thereState `json:"there,omitempty"`
 }
 
 func appliedOf(o account.Object, created bool) applied {

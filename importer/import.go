@@ -19,6 +19,13 @@ type Options struct {
 	Delete bool  // remove from the target what is gone from the source and was imported earlier
 	IMAP   *IMAP // also append over IMAP what the server's Email/import drops; nil: don't
 	Events progress.Func
+
+	Scope Scope  // what of the archive is restored
+	Into  string // path of a mailbox that everything is put below, beside what is there; "": to its place
+	// ResetFlags sets keywords and mailboxes of messages that are there back to the archive's,
+	// also where the target's user changed them.
+	ResetFlags bool
+	Conflict   Conflict // what is done with what both sides changed; "": ConflictReport
 }
 
 // run is one import, or the reading half of one for a plan or a comparison.
@@ -30,6 +37,7 @@ type run struct {
 	snap   archive.SnapshotRecord
 	j      *archive.Journal // nil: there is none, and none may be made
 	boxes  *boxMap
+	scope  scope
 	known  hashes
 	merged map[string]bool // target ids that the server named as existing
 	// putRight are messages that this run counted as created and then updated.
@@ -56,6 +64,8 @@ type run struct {
 	// dropped are messages that the server said it stored, and did not.
 	dropped []archive.PendingItem
 
+	sharees map[string]sharee // by name in the archive
+
 	things things     // what is neither mail nor small
 	mu     sync.Mutex // guards res and dropped
 	res    *Result
@@ -74,11 +84,18 @@ func Import(ctx context.Context, ar *archive.Archive, target *jmapclient.Account
 		return nil, &jmapclient.Error{Kind: jmapclient.Forbidden, Op: "import", Account: target.Name,
 			Detail: "the account is read-only for the signed-in user"}
 	}
+	if err := r.checkOptions(); err != nil {
+		return nil, err
+	}
+	if err := r.narrow(); err != nil {
+		return nil, err
+	}
 	if o.DryRun {
 		err = r.plan(ctx)
 	} else {
-		if r.j, err = ar.Journal(target.Client.Origin(), target.ID, target.Name); err != nil {
-			return nil, fmt.Errorf("open the import journal for %s: %w", target.Name, err)
+		id, name := r.journalName()
+		if r.j, err = ar.Journal(target.Client.Origin(), id, name); err != nil {
+			return nil, fmt.Errorf("open the import journal for %s: %w", name, err)
 		}
 		err = r.restore(ctx)
 		if cerr := r.j.Close(); err == nil {

@@ -42,6 +42,9 @@ type boxApplied struct {
 	Sort       int64  `json:"sort,omitempty"`
 	Subscribed *bool  `json:"subscribed,omitempty"`
 	Created    bool   `json:"created,omitempty"` // by an import
+	// With whom an import shared it: ids or names on the target, by what the source had.
+	Shared     []string `json:"shared,omitempty"`
+	SharedMark string   `json:"sharedMark,omitempty"`
 }
 
 // boxMap knows where each mailbox of the archive is on the target.
@@ -50,6 +53,7 @@ type boxMap struct {
 	bySource map[string]*box
 	targets  map[string]account.Object
 	claimed  map[string]*box // by target id
+	root     *box            // that an import goes below, nil: to its place
 
 	mu        sync.Mutex
 	recovered string // target id of the mailbox for messages in none
@@ -144,11 +148,15 @@ func (r *run) loadBoxes(ctx context.Context) (*boxMap, error) {
 	var orphans []*box
 	m.boxes, orphans = plant(objs)
 	for _, b := range orphans {
+		if !r.scope.makes(b) {
+			continue
+		}
 		r.mappedTo(b.path, b.name(), "the archive does not hold the mailbox that contains it")
 	}
 	for _, b := range m.boxes {
 		m.bySource[b.id] = b
 	}
+	m.transplant(r.o.Into)
 	if err := r.loadTargets(ctx, m); err != nil {
 		return nil, err
 	}
@@ -219,7 +227,7 @@ func (r *run) mailboxes(ctx context.Context) error {
 		for level := range levels(step) {
 			m.findByPath(level)
 		}
-		if err := r.create(ctx, step); err != nil {
+		if err := r.create(ctx, slices.DeleteFunc(slices.Clone(step), func(b *box) bool { return !r.scope.makes(b) })); err != nil {
 			return err
 		}
 		for level := range levels(step) {
@@ -246,7 +254,7 @@ func (r *run) tellSubscriptions() {
 	}
 	var n int
 	for _, b := range r.boxes.boxes {
-		if b.obj.Bool("isSubscribed") && (b.was == nil || b.was.Subscribed == nil) {
+		if b.obj.Bool("isSubscribed") && r.scope.changes(b) && (b.was == nil || b.was.Subscribed == nil) {
 			n++
 		}
 	}

@@ -71,7 +71,7 @@ func (r *run) create(ctx context.Context, boxes []*box) error {
 		return err
 	}
 	for _, b := range missing {
-		if b.target != "" && b.how == "created" {
+		if b.target != "" && b.how == "created" && b.id != "" {
 			r.count(account.Mailbox, func(c *Counts) { c.Created++ })
 		}
 	}

@@ -124,7 +124,14 @@ func (r *run) rememberBoxes(boxes []*box) error {
 		if sub == nil && b.was != nil { // an administrator does not see it
 			sub = b.was.Subscribed
 		}
+		var shared []string
+		var sharedMark string
+		if b.was != nil {
+			shared, sharedMark = b.was.Shared, b.was.SharedMark
+		}
 		b.was = &boxApplied{
+			Shared:     shared,
+			SharedMark: sharedMark,
 			Name:       r.boxes.targets[b.target].Text("name"),
 			Source:     b.name(),
 			Parent:     b.obj.Text("parentId"),

@@ -122,8 +122,12 @@ func (r *run) findBoxes(ctx context.Context) error {
 	for level := range levels(m.boxes) {
 		m.findByPath(level)
 	}
+	top := ""
+	if m.root != nil {
+		top = m.root.target
+	}
 	for id, o := range m.targets {
-		if o.Text("parentId") == "" && o.Text("name") == recoveredName && m.claimed[id] == nil {
+		if o.Text("parentId") == top && (m.root == nil || top != "") && o.Text("name") == recoveredName && m.claimed[id] == nil {
 			m.recovered = id
 		}
 	}

@@ -15,7 +15,7 @@ func (r *run) recoveredBox(ctx context.Context) (string, error) {
 	if m.recovered != "" {
 		return m.recovered, nil
 	}
-	b := &box{obj: account.Object{"name": account.Marshal(recoveredName)}, path: recoveredName}
+	b := &box{obj: account.Object{"name": account.Marshal(recoveredName)}, path: recoveredName, parent: m.root}
 	m.findByPath([]*box{b})
 	if b.target == "" {
 		if err := r.makeBoxes(ctx, []*box{b}); err != nil {

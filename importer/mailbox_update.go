@@ -17,6 +17,12 @@ func (r *run) updateLevel(ctx context.Context, level []*box) error {
 		if b.target == "" || b.how == "created" {
 			continue
 		}
+		if !r.scope.changes(b) {
+			if b.id != "" && r.scope.makes(b) {
+				r.count(account.Mailbox, func(c *Counts) { c.Present++ })
+			}
+			continue
+		}
 		p := r.boxPatch(b)
 		if len(p) > 0 {
 			patches[b.target] = p

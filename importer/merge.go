@@ -103,7 +103,11 @@ func (r *run) journalMerges(merges []merge, there map[string]account.Object, edi
 				"run the import again, or set them by hand")
 		}
 		e.TargetBlobID = t.Text("blobId")
-		e.Applied = appliedOf(m.object, false).encode()
+		a := appliedOf(m.object, false)
+		if err := r.noteThere(&a, keysOf(edit.wantBoxes), keysOf(edit.wantWords)); err != nil {
+			return err
+		}
+		e.Applied = a.encode()
 		e.Checked = !bad
 		if m.existing {
 			r.merged[e.TargetID] = true

@@ -26,6 +26,7 @@ func (r *run) plan(ctx context.Context) error {
 	}
 	for _, b := range r.boxes.boxes {
 		switch {
+		case b.id == "" || !r.scope.makes(b) || !r.scope.takes(account.Mailbox):
 		case b.target == "":
 			r.count(account.Mailbox, func(c *Counts) { c.Total++; c.Created++ })
 			r.note("mailbox %s would be made", b.path)
@@ -36,10 +37,15 @@ func (r *run) plan(ctx context.Context) error {
 			r.count(account.Mailbox, func(c *Counts) { c.Total++; c.Present++ })
 		}
 	}
-	if err := r.planEmails(ctx); err != nil {
-		return err
+	if r.scope.takes(account.Email) {
+		if err := r.planEmails(ctx); err != nil {
+			return err
+		}
 	}
 	for _, t := range account.Types[2:] {
+		if !r.scope.takes(t) {
+			continue
+		}
 		n, err := r.restorable(t)
 		if err != nil {
 			return err
@@ -78,8 +84,11 @@ func (r *run) planEmails(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the archive's messages: %w", err)
 		}
+		if !r.scope.has(rec.Object.ID()) {
+			continue
+		}
 		total.Total++
-		o := rec.Object
+		o := r.scope.email(rec.Object)
 		id, err := c.targetOf(ctx, o.ID())
 		if err != nil {
 			return err
@@ -90,7 +99,13 @@ func (r *run) planEmails(ctx context.Context) error {
 				return err
 			}
 			e := newEdit(account.Object{"mailboxIds": account.Marshal(account.SetOf(t.boxes...)), "keywords": account.Marshal(account.SetOf(t.words...))})
-			if e.add(r.placeNow(o.Set("mailboxIds"), o.Set("keywords"))); e.empty() {
+			if r.o.ResetFlags {
+				e.wantBoxes, e.wantWords = map[string]bool{}, map[string]bool{}
+				r.setBack(e, rec.Object)
+			} else {
+				e.add(r.placeNow(o.Set("mailboxIds"), o.Set("keywords")))
+			}
+			if e.empty() {
 				total.Present++
 			} else {
 				total.Updated++
@@ -131,7 +146,7 @@ func (r *run) borrowJournal() error {
 		return err
 	}
 	for _, i := range infos {
-		if i.Server != r.to.Client.Origin() || i.AccountID != r.to.ID {
+		if id, _ := r.journalName(); i.Server != r.to.Client.Origin() || i.AccountID != id {
 			continue
 		}
 		j, err := r.ar.Journal(i.Server, i.AccountID, i.AccountName)

@@ -200,7 +200,7 @@ func (r *run) holdBack(ctx context.Context, held []*item) error {
 	}
 	defer r.locks.holding.Release(1)
 	r.ration.refused(held[0].held)
-	n, bytes, err := r.j.PendingCount(r.at)
+	n, bytes, err := r.pendingCount()
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (r *run) holdBack(ctx context.Context, held []*item) error {
 
 // rationOut ends the run because the quota of uploads stays used up.
 func (r *run) rationOut(said string) error {
-	n, bytes, err := r.j.PendingCount(r.at)
+	n, bytes, err := r.pendingCount()
 	if err != nil {
 		return err
 	}

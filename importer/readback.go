@@ -18,7 +18,7 @@ func (r *run) readBack(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the journal: %w", err)
 		}
-		if e.Checked {
+		if e.Checked || !r.scope.has(e.SourceID) {
 			continue
 		}
 		if batch = append(batch, e); len(batch) >= r.pageSize() {
@@ -86,6 +86,11 @@ func (r *run) checkAgainst(ctx context.Context, entries []archive.Entry, there m
 			r.count(account.Email, func(c *Counts) { c.Updated++ })
 			r.putRight++
 		}
+		a, was := readApplied(e.Applied), edits[e.TargetID]
+		if err := r.noteThere(&a, keysOf(was.wantBoxes), keysOf(was.wantWords)); err != nil {
+			return err
+		}
+		e.Applied = a.encode()
 		e.Checked = true
 		checked = append(checked, e)
 	}

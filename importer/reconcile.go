@@ -42,6 +42,8 @@ func (r *run) relink(ctx context.Context) (map[string]archive.Entry, error) {
 	for id, e := range lost { // one message that stands for several is not listed twice
 		if _, err := r.ar.Object(r.at, account.Email, id); err != nil {
 			delete(lost, id) // gone from the source as well
+		} else if !r.scope.has(id) {
+			delete(lost, id)
 		} else if e.TargetID == "" {
 			delete(lost, id)
 		}
@@ -95,12 +97,20 @@ func (r *run) inFlight() (ids []string, err error) {
 func (r *run) claim(ctx context.Context, ids []string, lost map[string]archive.Entry) error {
 	var groups []group
 	n := 0
+	open := func(c archive.Candidate) bool {
+		_, isLost := lost[c.SourceID]
+		return isLost || c.State == archive.InFlight || r.scope.has(c.SourceID)
+	}
 	flush := func() error {
-		matches, err := r.known.pair(ctx, groups)
-		groups, n = nil, 0
+		groups, err := r.ours(ctx, groups, open)
 		if err != nil {
 			return err
 		}
+		matches, err := r.known.pair(ctx, groups)
+		if err != nil {
+			return err
+		}
+		matches = slices.DeleteFunc(matches, func(m match) bool { return !open(m.source) })
 		return r.claimed(ctx, matches, lost)
 	}
 	for c, err := range r.j.Candidates(r.at, ids) {
@@ -116,6 +126,7 @@ func (r *run) claim(ctx context.Context, ids []string, lost map[string]archive.E
 			if err := flush(); err != nil {
 				return err
 			}
+			groups, n = nil, 0
 		}
 		groups = append(groups, group{sources: []archive.Candidate{c}, listed: c.Listed})
 		n += len(c.Listed)
@@ -145,10 +156,12 @@ func (r *run) claimed(ctx context.Context, matches []match, lost map[string]arch
 			}
 			e.Applied = sent.Applied
 			done = append(done, e)
-			r.count(account.Email, func(c *Counts) { c.Created++ })
+			if r.scope.has(id) {
+				r.count(account.Email, func(c *Counts) { c.Created++ })
+			}
 			continue
 		}
-		rec, err := r.ar.Object(r.at, account.Email, id)
+		rec, err := r.readEmail(id)
 		if err != nil {
 			return fmt.Errorf("read message %s of the archive: %w", id, err)
 		}

@@ -67,6 +67,10 @@ func (r *run) remove(ctx context.Context, entries []archive.Entry, shared map[st
 	if err != nil {
 		return err
 	}
+	keep, settled, err := r.clashingRemovals(entries, there, shared)
+	if err != nil {
+		return err
+	}
 	var destroy []string
 	edits := map[string]*edit{}
 	for _, e := range entries {
@@ -75,6 +79,7 @@ func (r *run) remove(ctx context.Context, entries []archive.Entry, shared map[st
 		switch {
 		case t == nil || !a.Created && !isShared:
 			// It is another message, or was there before any import: it stays.
+		case keep[e.SourceID]:
 		case isShared:
 			if edits[e.TargetID] == nil {
 				edits[e.TargetID] = newEdit(t)
@@ -93,6 +98,7 @@ func (r *run) remove(ctx context.Context, entries []archive.Entry, shared map[st
 			return err
 		}
 	}
+	entries = slices.DeleteFunc(slices.Clone(entries), func(e archive.Entry) bool { return keep[e.SourceID] && !settled[e.SourceID] })
 	return r.journalRemovals(entries, destroy, res)
 }
 

@@ -12,10 +12,11 @@ import (
 // goes on at once: each type's round trips are few, and together they are long.
 func (r *run) restore(ctx context.Context) error {
 	r.tellGaps()
+	defer r.tellConflicts()
 	// What waits for the mailboxes is much, so they have the connection that stands.
 	out, isOut := context.WithCancel(ctx)
 	defer isOut()
-	if _, ok := r.to.Using(account.Email); ok { // else that is told in its turn
+	if _, ok := r.to.Using(account.Email); ok && r.scope.takes(account.Email) { // else that is told in its turn
 		r.listing = goBeside(ctx, func(ctx context.Context) error {
 			select {
 			case <-out.Done():
@@ -45,6 +46,12 @@ func (r *run) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.shareBoxes(ctx); err != nil {
+		return err
+	}
+	if !r.scope.takes(account.SieveScript) {
+		return nil
+	}
 	if err := r.activate(ctx); err != nil {
 		return r.orGoOn(account.SieveScript, err)
 	}
@@ -55,11 +62,10 @@ func isMail(t account.Type) bool {
 	return t.Name == account.Mailbox.Name || t.Name == account.Email.Name
 }
 
-// isInert says whether a type's objects do nothing by being there, and need no
-// messages: they come in beside those.
-func isInert(t account.Type) bool {
-	return t.Name == account.Identity.Name || t.Name == account.SieveScript.Name
-}
+// isInert says whether a type's objects do nothing to the messages by being
+// there, and need none: they come in beside those. The one that is left answers
+// mail that comes.
+func isInert(t account.Type) bool { return !isMail(t) && t.Name != account.VacationResponse.Name }
 
 func (r *run) restoreTypes(ctx context.Context, which func(account.Type) bool) error {
 	for _, t := range account.Types {
@@ -89,8 +95,14 @@ func (r *run) step(t account.Type) func(context.Context) error {
 }
 
 func (r *run) restoreType(ctx context.Context, t account.Type) error {
+	if !r.scope.takes(t) {
+		return nil
+	}
 	step := r.step(t)
 	n, err := r.restorable(t)
+	if err == nil && n == 0 && r.has(t) { // all of them may be gone
+		err = r.removeThings(ctx, t)
+	}
 	if err != nil || n == 0 && t.Name != account.Email.Name {
 		return err
 	}

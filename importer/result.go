@@ -18,7 +18,8 @@ type Counts struct {
 	Present int64 `json:"present"` // were there already
 	Removed int64 `json:"removed"`
 	Failed  int64 `json:"failed"`
-	Bytes   int64 `json:"bytes"` // uploaded
+	Kept    int64 `json:"kept,omitempty"` // changed on both sides, and left as the target has them
+	Bytes   int64 `json:"bytes"`          // uploaded
 }
 
 // Failure is one item that did not arrive.
@@ -36,6 +37,8 @@ type Result struct {
 	Types    map[string]Counts `json:"types"`
 	Mapped   []string          `json:"mapped,omitempty"` // `"a/b" → "a-b" (the server refuses '/')`
 	Warnings []string          `json:"warnings,omitempty"`
+	// Conflicts name at most 10 000 of what both sides changed; Counts.Kept counts them all.
+	Conflicts []Clash `json:"conflicts,omitempty"`
 	// Failures name at most 10 000 items; Counts.Failed counts them all.
 	Failures []Failure `json:"failures,omitempty"`
 }
@@ -80,6 +83,7 @@ func (r *run) startAgain(t account.Type) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.res.Failures = slices.DeleteFunc(r.res.Failures, func(f Failure) bool { return f.Type == t.Name })
+	r.res.Conflicts = slices.DeleteFunc(r.res.Conflicts, func(c Clash) bool { return c.Type == t.Name })
 }
 
 // warn says that something was changed, left out or could not be kept.

@@ -35,6 +35,13 @@ const (
 func (r *run) send(ctx context.Context, only map[string]archive.Entry, items, bytes int64) (int64, error) {
 	st := r.stage(account.Email.Name, items, bytes)
 	defer st.finish()
+	return r.sendFrom(ctx, st, func(ctx context.Context, take func([]*item) error) error {
+		return r.batches(ctx, only, items, st, take)
+	})
+}
+
+// sendFrom sends the batches that feed hands to take.
+func (r *run) sendFrom(ctx context.Context, st *stage, feed func(ctx context.Context, take func([]*item) error) error) (int64, error) {
 	r.keeper, r.fresh = r.keep(ctx), false
 	defer func() { r.keeper = nil }()
 	var sent atomic.Int64
@@ -42,7 +49,7 @@ func (r *run) send(ctx context.Context, only map[string]archive.Entry, items, by
 	ready := make(chan []*item)
 	g.Go(func() error {
 		defer close(ready)
-		return r.batches(gctx, only, items, st, func(b []*item) error {
+		return feed(gctx, func(b []*item) error {
 			select {
 			case ready <- b:
 				return nil
@@ -129,7 +136,7 @@ func (r *run) batches(ctx context.Context, only map[string]archive.Entry, left i
 	var batch []*item
 	var bytes int64
 	var big, even bool
-	for p, err := range r.j.Pending(r.at) {
+	for p, err := range r.pending() {
 		if err != nil {
 			return fmt.Errorf("read what is left to send: %w", err)
 		}

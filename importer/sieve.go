@@ -66,10 +66,12 @@ func (r *run) script(ctx context.Context, rec archive.Record, target account.Obj
 	case there == rec.Blob, known && e.Blob == rec.Blob: // equal, or the target's user changed it since
 		r.count(account.SieveScript, func(c *Counts) { c.Present++ })
 		return r.done(account.SieveScript, rec, target.ID(), "")
-	case known && e.Blob != there:
-		r.warn("Sieve script %q was changed on both sides since the last import: the target's stays", o.Text("name"))
+	case known && e.Blob != there && r.o.Conflict != ConflictSource:
 		r.count(account.SieveScript, func(c *Counts) { c.Present++ })
-		return nil
+		if r.clashed(Clash{Type: account.SieveScript.Name, ID: o.ID(), Item: o.Text("name"), What: "content"}) {
+			return nil
+		}
+		return r.done(account.SieveScript, rec, target.ID(), "")
 	}
 	blobID, err := r.scriptBlob(ctx, rec)
 	if err != nil || blobID == "" {

@@ -31,6 +31,8 @@ type thing struct {
 	was    wrote
 	target account.Object // nil: there is none
 	ours   bool           // the journal says that an import made it
+	made   bool           // by an import: this one
+	kept   []string       // properties that both sides changed, to be asked about again
 }
 
 // wrote is what the journal keeps of what was written.
@@ -39,6 +41,7 @@ type wrote struct {
 	Want   account.Object    `json:"want"`           // see wants
 	Told   []string          `json:"told,omitempty"` // properties that the target does not have of it
 	Got    map[string]string `json:"got,omitempty"`  // hashes of what the target made of it
+	Made   string            `json:"made,omitempty"` // the type on the target of one that an import made; "": it was there
 }
 
 // things is what a run knows of them.
@@ -106,6 +109,12 @@ func (r *run) restorable(t account.Type) (int64, error) {
 		if cards > 0 { // the server told the same in two forms
 			return 0, nil
 		}
+	}
+	switch s := r.scope; {
+	case t.Name == account.Mailbox.Name && s.made != nil:
+		n = int64(len(s.made))
+	case t.Name == account.Email.Name && s.emails != nil:
+		n = int64(len(s.emails))
 	}
 	if n > 0 || isSmall(t) {
 		r.count(t, func(c *Counts) { c.Total = n })

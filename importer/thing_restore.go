@@ -49,6 +49,9 @@ func (r *run) restoreOnce(ctx context.Context, t account.Type) error {
 	defer r.tellReports(t)
 	var create, update []*thing
 	for _, w := range list {
+		if shares, _ := readShares(w.rec.Object); len(shares) > 0 && w.state != archive.Done {
+			r.tell(w, js.Problem{Property: "shareWith", Reason: "it was shared with others, which the archive keeps: share it by hand"})
+		}
 		switch {
 		case w.bad != "":
 			r.fail(t, w.rec.Object.ID(), w.name(), w.bad, "set it up by hand; the archive keeps it as it was")
@@ -79,8 +82,9 @@ func (r *run) restoreOnce(ctx context.Context, t account.Type) error {
 	}
 	if isContainer(t) {
 		_, _, err = r.contained(ctx, t, list)
+		return err
 	}
-	return err
+	return r.removeThings(ctx, t)
 }
 
 func lost(w *thing) bool { return w.state == archive.InFlight && w.target == nil && w.bad == "" }
@@ -134,6 +138,17 @@ func (r *run) thingDone(w *thing) error {
 		return err
 	}
 	a := wrote{Source: mark(w.rec.Object), Want: js.Encode(want), Told: w.was.Told, Got: marks(w.target)}
+	if a.Made = w.was.Made; w.made || w.ours && w.state == archive.InFlight {
+		a.Made = w.to.Name
+	}
+	for _, p := range w.kept {
+		a.Source = "" // it is compared again
+		delete(a.Want, p)
+		if v, ok := w.was.Want[p]; ok {
+			a.Want[p] = v
+		}
+		a.Got[p] = w.was.Got[p]
+	}
 	slices.Sort(a.Told)
 	a.Told = slices.Compact(a.Told)
 	return r.done(w.t, w.rec, w.target.ID(), string(account.Marshal(a)))
@@ -169,7 +184,7 @@ func (r *run) createThings(ctx context.Context, all, part []*thing) error {
 			}
 			switch {
 			case ok:
-				w.target = account.Object{"id": o["id"]}
+				w.target, w.made = account.Object{"id": o["id"]}, true
 				r.count(w.t, func(c *Counts) { c.Created++ })
 				r.tell(w, w.told...)
 				made = append(made, w)

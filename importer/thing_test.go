@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"mailhaul/account"
@@ -222,6 +223,13 @@ func TestChangedThings(t *testing.T) {
 				if n := s.Requests()[m]; n != 0 {
 					t.Errorf("a further import sends %d %s", n, m)
 				}
+			}
+			if len(res.Conflicts) != 1 || res.Conflicts[0].What != "emails" || res.Conflicts[0].Item != "Ann 1" {
+				t.Errorf("conflicts: %+v", res.Conflicts)
+			}
+			s.imports(ar, Options{Conflict: ConflictSource})
+			if got := fmt.Sprint(by(s, "ContactCard", "uid", "c1")["emails"]); !strings.Contains(got, "source@example.org") {
+				t.Errorf("the source's address was chosen, and it is %s", got)
 			}
 			if t.Failed() {
 				t.Log(res.Types, res.Warnings)

@@ -141,14 +141,26 @@ func (r *run) changedProps(ctx context.Context, w *thing) ([]string, error) {
 		if a.Equal(b) || p == "name" && w.byDefault() {
 			continue
 		}
-		if got := w.was.Got; len(got) > 1 && got[p] != marks[p] {
-			r.tell(w, js.Problem{Property: p, Reason: "was changed on both sides since the last import: the target's stays"})
+		if got := w.was.Got; len(got) > 1 && got[p] != marks[p] && r.o.Conflict != ConflictSource {
+			same, err := r.alike(ctx, w, p)
+			if err != nil {
+				return nil, err
+			}
+			if !same && r.clashed(Clash{Type: w.t.Name, ID: w.rec.Object.ID(), Item: w.name(), What: p}) {
+				w.kept = append(w.kept, p)
+			}
 			continue
 		}
 		props = append(props, p)
 	}
 	slices.Sort(props)
 	return props, nil
+}
+
+// alike says whether the target has a property as it is to be.
+func (r *run) alike(ctx context.Context, w *thing, p string) (bool, error) {
+	diffs, err := r.unlike(ctx, w)
+	return !slices.ContainsFunc(diffs, func(d string) bool { return js.Split(d)[0] == p }), err
 }
 
 // fills says whether an object that servers make by themselves gets what it lacks.

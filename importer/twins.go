@@ -50,7 +50,7 @@ func (r *run) assignOne(g group, there map[string]placement) (found []match, err
 	}
 	var all []pairing
 	for _, s := range g.sources {
-		rec, err := r.ar.Object(r.at, account.Email, s.SourceID)
+		rec, err := r.readEmail(s.SourceID)
 		if err != nil {
 			return nil, fmt.Errorf("read message %s of the archive: %w", s.SourceID, err)
 		}

@@ -3,15 +3,12 @@ package importer
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"mailhaul/account"
 	"mailhaul/archive"
 )
-
-// snapshotNote is the journal's note of a snapshot: what every done message
-// has got is at least as new.
-const snapshotNote = "source snapshot"
 
 // followSource carries over what changed on the source since messages were
 // imported. Only differences to what was written last are written, so that what
@@ -26,11 +23,14 @@ func (r *run) followSource(ctx context.Context) error {
 		return err
 	}
 	if fresh {
-		return r.j.SetNote(snapshotNote, r.settledSnapshot())
+		return r.followed(since)
 	}
 	f := follower{r: r}
+	if r.scope.emails != nil {
+		moved = slices.Sorted(maps.Keys(r.scope.emails))
+	}
 	for _, id := range moved {
-		rec, err := r.ar.Object(r.at, account.Email, id)
+		rec, err := r.readEmail(id)
 		if err != nil {
 			return fmt.Errorf("read message %s of the archive: %w", id, err)
 		}
@@ -38,7 +38,7 @@ func (r *run) followSource(ctx context.Context) error {
 			return err
 		}
 	}
-	if since < r.snap.Snapshot || r.at < 0 {
+	if r.scope.emails == nil && (since < r.snap.Snapshot || r.at < 0) {
 		for rec, err := range r.j.Changed(r.at, since, account.Email) {
 			if err != nil {
 				return fmt.Errorf("read what changed in the archive: %w", err)
@@ -54,39 +54,16 @@ func (r *run) followSource(ctx context.Context) error {
 	if err := r.replace(ctx, f.replaced); err != nil {
 		return err
 	}
+	if r.scope.emails != nil {
+		return r.followed(since)
+	}
 	if err := r.followRemovals(ctx); err != nil {
 		return err
 	}
-	if f.refused || since == r.settledSnapshot() {
+	if f.refused || f.unsettled {
 		return nil
 	}
-	return r.j.SetNote(snapshotNote, r.settledSnapshot())
-}
-
-// appliedSnapshot is the snapshot since which changes are to be looked for; 0
-// when an older snapshot than the last one is restored. fresh: nothing was
-// imported yet.
-func (r *run) appliedSnapshot() (since int, fresh bool, err error) {
-	ok, err := r.j.Note(snapshotNote, &since)
-	if err != nil {
-		return 0, false, fmt.Errorf("read the journal: %w", err)
-	}
-	if !ok {
-		counts, err := r.j.Counts(account.Email.Name)
-		return 0, counts[archive.Done] == 0, err
-	}
-	if r.snap.Snapshot < since {
-		since = 0
-	}
-	return since, false, nil
-}
-
-// settledSnapshot is the newest snapshot whose records can't change any more.
-func (r *run) settledSnapshot() int {
-	if r.at < 0 {
-		return r.snap.Snapshot - 1
-	}
-	return r.snap.Snapshot
+	return r.followed(since)
 }
 
 // followIDs hands the entry of a message that is gone from the source to a new
@@ -107,12 +84,12 @@ func (r *run) followIDs() ([]string, error) {
 	}
 	var moved, old []string
 	var entries []archive.Entry
-	for p, err := range r.j.Pending(r.at) {
+	for p, err := range r.pending() {
 		if err != nil {
 			return nil, fmt.Errorf("read what is left to send: %w", err)
 		}
 		if list := gone[p.Blob]; len(list) > 0 {
-			rec, err := r.ar.Object(r.at, account.Email, p.SourceID)
+			rec, err := r.readEmail(p.SourceID)
 			if err != nil {
 				return nil, fmt.Errorf("read message %s of the archive: %w", p.SourceID, err)
 			}
@@ -146,6 +123,9 @@ type follower struct {
 	records []archive.Record
 	entries []archive.Entry
 	refused bool
+	// unsettled: something is to be asked again by the next import.
+	unsettled bool
+	shared    map[string][]string // see standIns; nil: not needed yet
 	// replaced are messages whose id was given to another one of the same bytes.
 	replaced []archive.Entry
 }
@@ -155,7 +135,7 @@ func (f *follower) take(ctx context.Context, rec archive.Record) error {
 	if err != nil || !ok || e.State != archive.Done || rec.Blob != e.Blob {
 		return err
 	}
-	was, now := readApplied(e.Applied), appliedOf(rec.Object, false)
+	was, now := f.r.applied(e), appliedOf(rec.Object, false)
 	if was.Received != now.Received {
 		// The date never changes (RFC 8621 §4.1.1). Where ids are used again and
 		// blobIds are made of id and bytes (Stalwart 0.6, 0.7), the date alone
@@ -171,6 +151,13 @@ func (f *follower) take(ctx context.Context, rec archive.Record) error {
 		return nil
 	}
 	return f.flush(ctx)
+}
+
+// applied is what was written for an entry, as far as it is in scope.
+func (r *run) applied(e archive.Entry) applied {
+	a := readApplied(e.Applied)
+	a.Mailboxes = r.scope.inside(a.Mailboxes)
+	return a
 }
 
 // replace makes room for messages that came under the id, and with the bytes,
@@ -209,6 +196,7 @@ func (f *follower) flush(ctx context.Context) error {
 		return err
 	}
 	edits := map[string]*edit{}
+	how, bases := make([]manners, len(f.entries)), make([]thereState, len(f.entries))
 	for i, e := range f.entries {
 		t := there[e.SourceID]
 		if t == nil {
@@ -220,7 +208,11 @@ func (f *follower) flush(ctx context.Context) error {
 		if edits[e.TargetID] == nil {
 			edits[e.TargetID] = newEdit(t)
 		}
-		if err := r.follow(ctx, edits[e.TargetID], readApplied(e.Applied), f.records[i].Object); err != nil {
+		now := f.records[i].Object
+		if how[i], bases[i], err = f.mannersOf(ctx, readApplied(e.Applied), r.applied(e), now, t); err != nil {
+			return err
+		}
+		if err := r.follow(ctx, edits[e.TargetID], how[i], r.applied(e), now); err != nil {
 			return err
 		}
 	}
@@ -242,7 +234,13 @@ func (f *follower) flush(ctx context.Context) error {
 		if !edits[e.TargetID].empty() {
 			r.count(account.Email, func(c *Counts) { c.Updated++ })
 		}
-		e.Applied = appliedOf(f.records[i].Object, readApplied(e.Applied).Created).encode()
+		now := f.records[i].Object
+		again := r.tellClash(how[i], now, there[e.SourceID])
+		a, err := f.settled(e, again, now, bases[i], edits[e.TargetID])
+		if err != nil {
+			return err
+		}
+		e.Applied = a.encode()
 		done = append(done, e)
 	}
 	f.records, f.entries = nil, nil
@@ -253,10 +251,31 @@ func (f *follower) flush(ctx context.Context) error {
 }
 
 // follow makes the change that the source made since was was applied.
-func (r *run) follow(ctx context.Context, e *edit, was applied, now account.Object) error {
+func (r *run) follow(ctx context.Context, e *edit, how manners, was applied, now account.Object) error {
 	p, err := r.place(ctx, now.Set("mailboxIds"), now.Set("keywords"))
 	if err != nil {
 		return err
+	}
+	if err := r.followBoxes(e, how.boxes, was, p); err != nil {
+		return err
+	}
+	switch how.words {
+	case leave:
+	case force:
+		e.forceWords(p.keywords)
+	default:
+		e.followWords(was.Keywords, p.keywords)
+	}
+	return nil
+}
+
+func (r *run) followBoxes(e *edit, how manner, was applied, p placement) error {
+	switch how {
+	case leave:
+		return nil
+	case force:
+		e.wantBoxes = account.SetOf(p.mailboxes...)
+		return nil
 	}
 	before := map[string]bool{}
 	for _, id := range was.Mailboxes {
@@ -278,17 +297,34 @@ func (r *run) follow(ctx context.Context, e *edit, was applied, now account.Obje
 	if len(e.wantBoxes) == 0 { // a message is in a mailbox always (RFC 8621 §4.1.1)
 		e.wantBoxes = account.SetOf(p.mailboxes...)
 	}
-	for _, k := range p.keywords {
-		if !slices.Contains(was.Keywords, k) && !hasWord(e.wantWords, k) {
+	return nil
+}
+
+func (e *edit) followWords(was, now []string) {
+	for _, k := range now {
+		if !slices.Contains(was, k) && !hasWord(e.wantWords, k) {
 			e.wantWords[k] = true
 		}
 	}
-	for _, k := range was.Keywords {
-		if !slices.Contains(p.keywords, k) {
+	for _, k := range was {
+		if !slices.Contains(now, k) {
 			removeWord(e.wantWords, k)
 		}
 	}
-	return nil
+}
+
+// settled is what an entry's message has got: of what is to be asked again, what
+// it had before.
+func (f *follower) settled(e archive.Entry, again manners, now account.Object, base thereState, edit *edit) (applied, error) {
+	was, a := readApplied(e.Applied), f.r.nowApplied(e, now)
+	boxes, words := keysOf(edit.wantBoxes), keysOf(edit.wantWords)
+	if again.boxes == leave {
+		a.Mailboxes, boxes, f.unsettled = was.Mailboxes, base.Boxes, true
+	}
+	if again.words == leave {
+		a.Keywords, words, f.unsettled = was.Keywords, base.Words, true
+	}
+	return a, f.r.noteThere(&a, boxes, words)
 }
 
 // targetEver is where a source mailbox is or was, also when it is gone from

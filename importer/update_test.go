@@ -42,10 +42,10 @@ func TestChangesOnTheSourceAreCarriedOverAndTheUsersOwnStay(t *testing.T) {
 	snapshot(t, ar, contents{folders: twoBoxes, letters: ls})
 	res := s.imports(ar, Options{})
 	want := slices.Clone(ls)
-	want[0].keywords = []string{"$answered", "$flagged"}
-	want[1].boxes = []string{"p", "q"}
+	want[0].keywords = []string{"$seen", "$flagged"} // both sides changed them: reported
+	want[1].boxes = []string{"q"}
 	same(t, "messages", s.holds(), wants(want, twoPaths))
-	emailCounts(t, res, Counts{Total: 5, Present: 1, Updated: 4})
+	emailCounts(t, res, Counts{Total: 5, Present: 3, Updated: 2, Kept: 2})
 	s.ResetCounts()
 	s.imports(ar, Options{})
 	if n := s.Requests()["Email/set"]; n != 0 {

@@ -100,7 +100,10 @@ func (v *verifier) compareAll(ctx context.Context) error {
 		return err
 	}
 	v.mailboxes()
-	var err error
+	err := v.sharing(ctx)
+	if err != nil {
+		return err
+	}
 	if v.c, err = v.compare(ctx); err != nil {
 		return err
 	}

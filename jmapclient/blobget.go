@@ -177,7 +177,7 @@ func (b *heldBlob) bytes(buf *[]byte) ([]byte, bool) {
 		return nil, false
 	}
 	*buf = slices.Grow((*buf)[:0], most)
-	n, err := base64.StdEncoding.Decode((*buf)[:most], encoded)
+	n, err := decodeBase64((*buf)[:most], encoded)
 	if err != nil || int64(n) != b.size {
 		return nil, false
 	}

@@ -66,6 +66,7 @@ type Client struct {
 	session                        *Session
 	limits                         Limits
 	apiURL, uploadURL, downloadURL string
+	eventsURL                      string // "" where there is none, or none to send credentials to
 	gate                           *gate
 	rate                           *rate.Limiter // of Options.Rate, nil for none
 	fromServer, toServer           line
@@ -75,6 +76,7 @@ type Client struct {
 	sample                         sample
 	nRequests, nRetries, nIn, nOut atomic.Int64
 	greeting                       bool // true until the session is there: give up early
+	narrow                         bool // one connection at a time
 }
 
 // Dial finds the session and signs in. Kinds of its errors: Unauthorized,
@@ -119,7 +121,7 @@ func newClient(o Options) (*Client, error) {
 		rate:      newRate(o.Rate),
 	}
 	now := func() time.Time { return c.now() }
-	c.gate = newGate(now, o.MaxConnections)
+	c.gate, c.narrow = newGate(now, o.MaxConnections), o.MaxConnections == 1
 	c.fromServer.now, c.toServer.now = now, now
 	if c.userAgent == "" {
 		c.userAgent = "mailhaul"

@@ -268,6 +268,7 @@ func (c *Client) adopt(x *exchange, s *Session, path string, trust bool) *fault 
 			return x.says(final, NotJMAP, "the session's %s is no URL that credentials may go to: %q", url.name, c.quote(url.given))
 		}
 	}
+	c.eventsURL, _ = resolve(s.EventSourceURL, c.origin, path, trust)
 	c.session = s
 	c.limits = readLimits(s.Capabilities[coreURN])
 	c.gate.allow(c.limits.MaxConcurrentRequests, c.limits.MaxConcurrentUpload)

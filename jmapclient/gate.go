@@ -26,6 +26,13 @@ const mostAtOnce = 8
 // not on all.
 var begins = [lanes]int{reading: 4, writing: 2, uploading: 2}
 
+// Where the quickest request yet took this long the way is far: a lane begins
+// with so many then, as most of a request's time is spent on its way.
+const (
+	farAway   = 40 * time.Millisecond
+	beginsFar = 4
+)
+
 // sharesRation says which lanes count for which of the server's two limits:
 // maxConcurrentRequests and maxConcurrentUpload.
 var sharesRation = [lanes]int{reading: 0, writing: 0, uploading: 1}
@@ -42,8 +49,10 @@ type gate struct {
 	mu      sync.Mutex
 	out     int
 	rations [2]ration
-	lanes   [lanes]traffic
-	waiting []*pass
+	// quickest is the time of the quickest request over a warm connection, 0 for none.
+	quickest time.Duration
+	lanes    [lanes]traffic
+	waiting  []*pass
 }
 
 // ration is how many requests the server takes at once.
@@ -57,6 +66,7 @@ type ration struct {
 // traffic is what is out in one lane.
 type traffic struct {
 	out   int
+	used  bool // something entered
 	climb climb
 	// shared is the integral of 1/out over time. What it grows by during a request
 	// is the time that the request would have had the lane for itself.
@@ -90,9 +100,20 @@ func (g *gate) allow(requests, atUpload int64) {
 		g.rations[i].said, g.rations[i].max = n, n
 	}
 	for l := range lanes {
+		g.lanes[l].used = false
 		g.lanes[l].climb.begin(min(begins[l], g.room(l)))
 	}
 	g.admit()
+}
+
+// use begins with a lane that was not used yet: by now something is known of
+// how far the server is.
+func (g *gate) use(l lane) {
+	t := &g.lanes[l]
+	if !t.used && g.quickest >= farAway && begins[l] < beginsFar {
+		t.climb.begin(min(beginsFar, g.room(l)))
+	}
+	t.used = true
 }
 
 // room is how many of a lane there may be at all.
@@ -113,6 +134,7 @@ func (g *gate) enter(ctx context.Context, l lane, ahead bool) (*pass, error) {
 		at = len(g.waiting)
 	}
 	g.waiting = slices.Insert(g.waiting, at, p)
+	g.use(l)
 	g.admit()
 	g.mu.Unlock()
 	select {
@@ -181,6 +203,9 @@ func (g *gate) leave(p *pass, o outcome, octets int64) {
 	case refused:
 		t.climb.halve(p.round)
 	case done:
+		if took := t.at.Sub(p.given); g.quickest == 0 || took < g.quickest {
+			g.quickest = took
+		}
 		t.climb.saw(p.round, t.at.Sub(p.given), t.shared-p.shared, octets, g.room(p.lane))
 	}
 	if o == done || o == cold {

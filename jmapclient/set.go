@@ -70,6 +70,7 @@ func (a *Account) Set(ctx context.Context, t account.Type, s SetArgs) (*SetResul
 	if err != nil {
 		return nil, err
 	}
+	using = a.sharingUsing(t, s, using)
 	res := newSetResult()
 	batches := s.split(a.Client.limits)
 	for i, b := range batches {

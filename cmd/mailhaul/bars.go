@@ -51,7 +51,7 @@ func (s *screen) showBars(w io.Writer) {
 			meters[e.Stage] = m
 		}
 		m.update(e)
-		if bars[e.Stage] == nil {
+		if bars[e.Stage] == nil && (e.Done > 0 || e.Total > 0 || e.BytesTotal > 0) { // most servers lack most types: they take no line
 			bar, err := p.Add(0, mpb.BarFillerFunc(func(out io.Writer, st decor.Statistics) error {
 				_, err := io.WriteString(out, lineStart+m.line(st.AvailableWidth))
 				return err
@@ -62,7 +62,9 @@ func (s *screen) showBars(w io.Writer) {
 			bars[e.Stage] = bar
 		}
 		if e.Kind == progress.Finished {
-			bars[e.Stage].SetTotal(-1, true)
+			if bars[e.Stage] != nil {
+				bars[e.Stage].SetTotal(-1, true)
+			}
 			delete(meters, e.Stage)
 			delete(bars, e.Stage)
 		}

@@ -73,7 +73,7 @@ func (a *app) demo(ctx context.Context, dir string) (*demonstrated, error) {
 	}
 	defer from.Close()
 	a.screen.say(fmt.Sprintf("mailhaul -u %s export account %s %s", before.URL, demoUser.Login, dir))
-	saved, err := a.export(ctx, from, demoUser.Login, dir)
+	saved, err := a.export(ctx, from, demoUser.Login, dir, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -44,6 +44,7 @@ func settle(s *jmaptest.Server) {
 	s.AddScript(demoUser.Login, "lists", "require \"fileinto\";\nif exists \"List-Id\" { fileinto \"Lists\"; }\n", true)
 	s.AddScript(demoUser.Login, "holidays", "keep;\n", false)
 	s.SetVacation(demoUser.Login, jmaptest.Vacation{Subject: &away, TextBody: &away})
+	settleThings(s)
 }
 
 // demoInbox is what the server calls the inbox.
@@ -99,8 +100,8 @@ func contentsOf(s *jmaptest.Server, login string) []kind {
 	for _, sc := range s.Scripts(login) {
 		scripts = append(scripts, fmt.Sprintf("script %s, active %t: %s", sc.Name, sc.Active, sc.Content))
 	}
-	return []kind{newKind("mailboxes", mailboxes), newKind("messages", messages), newKind("identities", identities),
-		newKind("Sieve scripts", scripts), newKind("vacation responses", vacations(s.Vacation(login)))}
+	return append([]kind{newKind("mailboxes", mailboxes), newKind("messages", messages), newKind("identities", identities),
+		newKind("Sieve scripts", scripts), newKind("vacation responses", vacations(s.Vacation(login)))}, thingsOf(s, login)...)
 }
 
 // vacations is the vacation response if there is one that says anything.

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +20,8 @@ import (
 )
 
 func (a *app) exportCommand() *cobra.Command {
-	return &cobra.Command{
+	var narrow scopeFlags
+	cmd := &cobra.Command{
 		Use:   "account ACCOUNT DIR",
 		Short: "Copy an account into DIR/ACCOUNT",
 		Long: `Copy an account into the archive DIR/ACCOUNT, which is made when it is not there.
@@ -27,22 +31,37 @@ account like any other. Given again, the command takes what is new since the las
 time, as a new snapshot; what is gone from the server stays in the archive.
 
 Whether a folder is subscribed is each user's own: sign in as the user
-(-c ACCOUNT:PASSWORD) to carry that too.`,
+(-c ACCOUNT:PASSWORD) to carry that too.
+
+--types, --mailbox and the like narrow one run: the snapshot says that it is
+partial, and what it leaves out stays in the archive as it was. --mailbox, --since,
+--before and --max-size choose among messages and nothing else; folders are always
+taken, all of them. In a pattern * is any text within a name, ** any number of
+levels. The next run without these flags takes what is missing.`,
 		Args: takes(2, 2, "ACCOUNT and DIR"),
 		RunE: a.does(func(ctx context.Context, cmd *cobra.Command, args []string) (*report, error) {
+			scope, err := narrow.scope(time.Now())
+			if err != nil {
+				return nil, usage(cmd, err)
+			}
 			client, err := a.dial(ctx, cmd)
 			if err != nil {
 				return nil, err
 			}
 			defer client.Close()
 			a.resumes = true
-			done, err := a.export(ctx, client, args[0], args[1])
+			done, err := a.export(ctx, client, args[0], args[1], scope)
+			if none := (*exporter.NoMailboxError)(nil); errors.As(err, &none) {
+				return nil, usage(cmd, err)
+			}
 			if done == nil {
 				return nil, err
 			}
 			return &report{done, done.text}, err
 		}),
 	}
+	narrow.register(cmd)
+	return cmd
 }
 
 // exported is what an export has to show.
@@ -55,15 +74,17 @@ type exported struct {
 	Fetched    int64                   `json:"fetched"`
 	Bytes      int64                   `json:"bytes"`
 	Failed     int                     `json:"failed"`
+	Scope      *archive.Scope          `json:"scope,omitempty"` // what the run was narrowed to
 	Snapshot   *archive.SnapshotRecord `json:"snapshot,omitempty"`
 	Unfinished map[string]int64        `json:"unfinished,omitempty"` // what a run that stopped half-way holds, by type
 
 	screen *screen
 	dir    string // as the user would type it
+	half   bool   // of a sync, which has its own end
 }
 
-// export copies an account into DIR/ACCOUNT.
-func (a *app) export(ctx context.Context, client *jmapclient.Client, who, parent string) (done *exported, err error) {
+// export copies an account into DIR/ACCOUNT, or what is in the scope.
+func (a *app) export(ctx context.Context, client *jmapclient.Client, who, parent string, scope *archive.Scope) (done *exported, err error) {
 	acc, err := client.Account(ctx, who)
 	if err != nil {
 		return nil, err
@@ -78,7 +99,7 @@ func (a *app) export(ctx context.Context, client *jmapclient.Client, who, parent
 
 	done = &exported{Account: acc.Name, AccountID: acc.ID, Server: client.Origin(), Archive: dir, screen: a.screen, dir: dir}
 	a.tellWho(client, acc)
-	res, err := exporter.Export(ctx, src, ar, exporter.Options{Events: a.screen.event})
+	res, err := exporter.Export(ctx, src, ar, exporter.Options{Events: a.screen.event, Scope: scope})
 	a.tellStats(client)
 	if err != nil {
 		if _, counts, ok, uerr := ar.Unfinished(); uerr == nil && ok {
@@ -87,7 +108,7 @@ func (a *app) export(ctx context.Context, client *jmapclient.Client, who, parent
 		return done, err
 	}
 	done.Unchanged, done.Fetched, done.Bytes, done.Failed = res.Unchanged, res.Fetched, res.Bytes, res.Failed
-	done.Snapshot = &res.Snapshot
+	done.Snapshot, done.Scope = &res.Snapshot, res.Scope
 	if res.Failed > 0 {
 		return done, &itemsError{int64(res.Failed)}
 	}
@@ -115,19 +136,24 @@ func (d *exported) text(w io.Writer) {
 	}
 	s := d.Snapshot
 	if d.Unchanged {
-		fmt.Fprintf(w, "Nothing has changed in %s on %s since snapshot %d of %s: %s is up to date.\n",
-			d.Account, d.Server, s.Snapshot, date(s.Finished), d.dir)
+		fmt.Fprintf(w, "Nothing has changed in %s on %s%s since snapshot %d of %s: %s is up to date.\n",
+			d.Account, d.Server, inBrackets(partial(d.Scope)), s.Snapshot, date(s.Finished), d.dir)
 	} else {
-		fmt.Fprintf(w, "Exported %s from %s into %s, snapshot %d.\n", d.Account, d.Server, d.dir, s.Snapshot)
+		fmt.Fprintf(w, "Exported %s from %s into %s, snapshot %d%s.\n", d.Account, d.Server, d.dir, s.Snapshot, inBrackets(partial(s.Scope)))
 	}
 	fmt.Fprintln(w)
 	snapshotTable(s).write(w)
 	fmt.Fprintf(w, "\nFetched %s, %s.\n", plural(d.Fetched, "message or script", "messages and scripts"), size(d.Bytes))
-	if s.Types[account.Email.Name].Objects == 0 {
+	if s.Types[account.Email.Name].Objects == 0 && s.Scope != nil {
+		fmt.Fprintf(w, "The archive holds no messages.\n")
+	} else if s.Types[account.Email.Name].Objects == 0 {
 		fmt.Fprintf(w, "The account holds no messages. If it should, the wrong account was exported.\n")
 	}
-	failed, n := failedOf(s)
+	failed, n := failedOf(tried(s))
 	listed(w, plural(n, "item", "items")+" could not be taken:", failed, n, shownItems, "all of them: --json, or `mailhaul status --json "+shellWord(d.dir)+"`")
+	if d.half {
+		return
+	}
 	writeWarnings(w, d.screen)
 	fmt.Fprintf(w, "\nNext: mailhaul -u https://NEW import account %s %s\n", shellWord(d.Account), shellWord(d.dir))
 }
@@ -154,6 +180,20 @@ func countsOf(counts map[string]int64) string {
 	return strings.Join(words, ", ")
 }
 
+// tried is a snapshot without the failures of earlier ones, outside of its scope.
+func tried(s *archive.SnapshotRecord) *archive.SnapshotRecord {
+	c := *s
+	c.Types = maps.Clone(s.Types)
+	for name, r := range s.Types {
+		if r.Outside {
+			r.Error = ""
+		}
+		r.Failed = slices.DeleteFunc(slices.Clone(r.Failed), func(f archive.Failure) bool { return f.Untried })
+		c.Types[name] = r
+	}
+	return &c
+}
+
 // snapshotTable is a snapshot by type.
 func snapshotTable(s *archive.SnapshotRecord) *table {
 	t := newTable("type", ">objects", ">size", ">changed", ">gone", ">failed", "")
@@ -164,6 +204,8 @@ func snapshotTable(s *archive.SnapshotRecord) *table {
 		}
 		remark, bytes := "", ""
 		switch {
+		case r.Outside:
+			remark = "as before: left out"
 		case r.Absent:
 			remark = "the server has none"
 		case r.Error != "":

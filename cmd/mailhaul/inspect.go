@@ -150,6 +150,7 @@ type inspected struct {
 	Manifest archive.Manifest `json:"manifest"`
 	Messages int64            `json:"messages"`
 	Bytes    int64            `json:"bytes"`
+	Scope    *archive.Scope   `json:"scope,omitempty"` // of a snapshot that is partial
 	Folders  []*folder        `json:"folders"`
 	Others   []string         `json:"others"` // what there is besides mail, in words
 }
@@ -157,7 +158,13 @@ type inspected struct {
 func (l *look) overview(context.Context) (*report, error) {
 	ar, at := l.ar, l.at
 	in := &inspected{Archive: ar.path, Manifest: ar.Manifest()}
-	var err error
+	rec, err := ar.recordAt(at)
+	if err != nil {
+		return nil, err
+	}
+	if rec != nil {
+		in.Scope = rec.Scope
+	}
 	if in.Folders, err = folders(ar.Archive, at); err != nil {
 		return nil, err
 	}
@@ -192,7 +199,8 @@ func (l *look) overview(context.Context) (*report, error) {
 }
 
 func (in *inspected) text(w io.Writer) {
-	fmt.Fprintf(w, "%s\n%s: %s, %s\n\n", in.Archive, describeOrigin(in.Manifest.Account), plural(in.Messages, "message", "messages"), size(in.Bytes))
+	fmt.Fprintf(w, "%s\n%s: %s, %s%s\n\n", in.Archive, describeOrigin(in.Manifest.Account), plural(in.Messages, "message", "messages"), size(in.Bytes),
+		inBrackets(partial(in.Scope)))
 	t := newTable("mailbox", "role", ">messages", ">unread", ">size", "id")
 	for _, f := range in.Folders {
 		t.add(strings.Repeat("  ", f.depth)+f.name, f.Role, f.Messages, f.Unread, size(f.Bytes), f.ID)

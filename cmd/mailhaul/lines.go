@@ -10,7 +10,8 @@ import (
 
 // showLines writes a line when a stage starts and when it ends, and between
 // them one every ten seconds or ten per cent, whichever is later. A stage that
-// is over in a moment has the last line only.
+// is over in a moment has the last line only, one with nothing in it none: most
+// servers lack most types, and the report says what was there.
 func (s *screen) showLines(w io.Writer) {
 	stages := map[string]*lineStage{}
 	s.print = func(line string) { fmt.Fprintln(w, line) }
@@ -25,7 +26,7 @@ func (s *screen) showLines(w io.Writer) {
 		if e.Kind == progress.Finished {
 			delete(stages, e.Stage)
 		}
-		if e.Kind == progress.Finished || st.due(e) {
+		if e.Kind == progress.Finished && (e.Done > 0 || !st.shown.IsZero()) || e.Kind != progress.Finished && st.due(e) {
 			fmt.Fprintln(w, st.meter.line(0))
 		}
 	}

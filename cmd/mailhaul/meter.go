@@ -76,7 +76,7 @@ func (m *meter) bar(width int) string {
 	if e.Kind == progress.Finished {
 		when, rate = clock(e.Time.Sub(m.started)), "done in"
 	}
-	left := fmt.Sprintf("%-16s %13s", runewidth.Truncate(e.Stage, 16, "…"), m.count("/"))
+	left := fmt.Sprintf("%-19s %13s", runewidth.Truncate(e.Stage, 19, "…"), m.count("/"))
 	right := fmt.Sprintf("%9s %10s %8s", m.bytes(), rate, when)
 	text := left + " " + right
 	if room := width - 1 - len([]rune(text)) - 3; room >= 5 {

@@ -21,6 +21,7 @@ type opened struct {
 	// failed counts what could not be taken over from the directory that the
 	// archive was made of, 0 where it was an archive to begin with.
 	failed int64
+	tell   func(progress.Event) // the screen
 }
 
 // openArchive opens an archive, or the directory that the old command-line tool
@@ -33,7 +34,7 @@ func (a *app) openArchive(ctx context.Context, path string) (*opened, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &opened{Archive: ar, path: path}, nil
+		return &opened{Archive: ar, path: path, tell: a.screen.emit}, nil
 	case exporter.IsOldCLI(path):
 		return a.convert(ctx, path)
 	}
@@ -73,7 +74,7 @@ func (a *app) convert(ctx context.Context, path string) (*opened, error) {
 	if err != nil {
 		return nil, errors.Join(err, ar.Close())
 	}
-	return &opened{Archive: ar, path: to, failed: int64(res.Failed)}, nil
+	return &opened{Archive: ar, path: to, failed: int64(res.Failed), tell: a.screen.emit}, nil
 }
 
 // openOrCreate opens the archive of an account, or makes it. One of another

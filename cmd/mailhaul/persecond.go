@@ -14,10 +14,9 @@ type perSecond int64
 // leastRate is what servers wait for: with less they take the connection for dead.
 const leastRate = 10_000
 
-// Set reads 500K, 2M, 1.5MB, 20000.
-func (p *perSecond) Set(s string) error {
-	number := strings.ToUpper(strings.TrimSpace(s))
-	number = strings.TrimSuffix(strings.TrimSuffix(number, "/S"), "B")
+// parseBytes reads a number of bytes: 500K, 2M, 1.5MB, 20000.
+func parseBytes(s string) (n float64, ok bool) {
+	number := strings.TrimSuffix(strings.ToUpper(strings.TrimSpace(s)), "B")
 	scale := 1.0
 	for i, unit := range []string{"K", "M", "G"} {
 		if rest, ok := strings.CutSuffix(number, unit); ok {
@@ -26,13 +25,19 @@ func (p *perSecond) Set(s string) error {
 		}
 	}
 	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-	if err != nil || math.IsNaN(n) || n*scale > 1e15 {
+	return n * scale, err == nil && !math.IsNaN(n) && n*scale <= 1e15
+}
+
+// Set reads a rate.
+func (p *perSecond) Set(s string) error {
+	n, ok := parseBytes(strings.TrimSuffix(strings.ToUpper(strings.TrimSpace(s)), "/S"))
+	if !ok {
 		return errors.New("it takes bytes a second, like 500K or 2M")
 	}
-	if n*scale < leastRate {
+	if n < leastRate {
 		return errors.New("it takes at least 10K: with less, servers take the connection for dead")
 	}
-	*p = perSecond(n * scale)
+	*p = perSecond(n)
 	return nil
 }
 

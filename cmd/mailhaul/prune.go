@@ -62,7 +62,7 @@ any time; the same command goes on.`,
 			return nil, err
 		}
 		defer ar.Close()
-		r, err := ar.Prune(ctx, keep, dryRun)
+		r, err := ar.Prune(ctx, keep, dryRun, a.reading("packs to be freed"))
 		if err != nil {
 			return nil, err
 		}

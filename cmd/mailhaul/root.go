@@ -61,6 +61,7 @@ func (a *app) root() *cobra.Command {
 	root := group("mailhaul", "Move mail accounts between servers",
 		group("export", "Copy accounts from a server into archives", a.exportCommand()),
 		group("import", "Restore archives into accounts on a server", a.importCommand()),
+		a.syncCommand(),
 		a.verifyCommand(),
 		a.statusCommand(),
 		a.snapshotsCommand(),
@@ -140,7 +141,7 @@ func (a *app) doesOn(newScreen func() *screen, do action) func(*cobra.Command, [
 		ctx, release := interruptible(cmd.Context(), a.screen)
 		rep, err := do(ctx, cmd, args)
 		a.screen.close()
-		if err != nil && ctx.Err() != nil {
+		if err != nil && ctx.Err() != nil && !isA[*stoppedError](err) {
 			err = &interruptedError{err}
 		}
 		release()

@@ -2,20 +2,53 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"mailhaul/archive"
+	"mailhaul/internal/progress"
 )
 
 // unfinished stands for whatever an archive holds, finished or not.
 const unfinished = -1
 
 // snapshotAt finds the snapshot that --at names: a number, or a date, which
-// means the last one finished by then. "" is the newest.
+// means the last one finished by then. "" is the newest. One that is partial is
+// told of.
 func snapshotAt(cmd *cobra.Command, ar *opened, at string) (int, error) {
+	n, err := findSnapshot(cmd, ar, at)
+	if err == nil {
+		err = ar.tellPartial(n)
+	}
+	return n, err
+}
+
+// tellPartial warns of a snapshot that is not of the whole account.
+func (o *opened) tellPartial(at int) error {
+	s, err := o.recordAt(at)
+	if err == nil && s != nil && s.Scope != nil && o.tell != nil {
+		o.tell(progress.Event{Kind: progress.Warning, Text: fmt.Sprintf("snapshot %d is %s", s.Snapshot, partial(s.Scope)),
+			Advice: "what it leaves out is as earlier snapshots have it, or missing"})
+	}
+	return err
+}
+
+// recordAt is the record of a snapshot, of the newest for 0; nil for one that is
+// unfinished.
+func (o *opened) recordAt(at int) (*archive.SnapshotRecord, error) {
+	snapshots, err := o.Snapshots()
+	for _, s := range slices.Backward(snapshots) {
+		if at == 0 || s.Snapshot == at {
+			return &s, err
+		}
+	}
+	return nil, err
+}
+
+func findSnapshot(cmd *cobra.Command, ar *opened, at string) (int, error) {
 	snapshots, err := ar.Snapshots()
 	if err != nil {
 		return 0, err

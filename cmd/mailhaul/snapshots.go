@@ -18,7 +18,7 @@ func (a *app) snapshotsCommand() *cobra.Command {
 		Short: "List the snapshots of an archive",
 		Long: `List the snapshots of an archive: when each export ended, what there was then, and
 what it wrote that the one before did not have. --at of other commands takes a
-snapshot's number, or a date.`,
+snapshot's number, or a date. Below the table are those that are partial.`,
 		Args: takes(1, 1, "ARCHIVE"),
 		RunE: a.does(func(ctx context.Context, _ *cobra.Command, args []string) (*report, error) {
 			ar, err := a.openArchive(ctx, filepath.Clean(args[0]))
@@ -45,6 +45,11 @@ func writeSnapshots(w io.Writer, list []archive.SnapshotRecord) {
 		t.add(snapshotRow(&s)...)
 	}
 	t.write(w)
+	for _, s := range list {
+		if s.Scope != nil {
+			fmt.Fprintf(w, "  %d is %s\n", s.Snapshot, partial(s.Scope))
+		}
+	}
 }
 
 // snapshotRow is a snapshot's line in a table.

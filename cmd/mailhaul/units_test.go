@@ -174,7 +174,7 @@ func TestABarTellsRateAndTimeLeft(t *testing.T) {
 		m.update(progress.Event{Time: start.Add(time.Duration(i) * time.Second), Kind: progress.Stage, Stage: "Email",
 			Done: i * 100, Total: 3000, Bytes: i * 1_500_000, BytesTotal: 45_000_000})
 	}
-	want := "Email                1000/3000 [=====           ]   15.0 MB   1.5 MB/s     0:20"
+	want := "Email                   1000/3000 [====         ]   15.0 MB   1.5 MB/s     0:20"
 	if d := cmp.Diff(want, m.line(80)); d != "" {
 		t.Error(d)
 	}

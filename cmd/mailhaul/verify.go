@@ -55,6 +55,9 @@ of downloads (--sample), or everything (--full).`,
 		err = a.verifyArchive(ctx, ar, done)
 		if err == nil && len(args) == 2 {
 			if o.At, err = snapshotAt(cmd, ar, at); err == nil {
+				if rec, err := ar.recordAt(o.At); err == nil && rec != nil {
+					done.Scope = rec.Scope
+				}
 				var client *jmapclient.Client
 				if client, err = a.dial(ctx, cmd); err == nil {
 					defer client.Close()
@@ -75,6 +78,7 @@ type verified struct {
 	Account string                 `json:"account,omitempty"`
 	Server  string                 `json:"server,omitempty"`
 	Online  *importer.VerifyReport `json:"online,omitempty"`
+	Scope   *archive.Scope         `json:"scope,omitempty"` // of the snapshot compared, where it is partial
 }
 
 // verifyArchive checks an archive against itself.
@@ -176,7 +180,7 @@ func writeArchiveCheck(w io.Writer, dir string, r *archive.VerifyReport) {
 // compared is the report of the comparison with a server.
 func (d *verified) compared(w io.Writer) {
 	r := d.Online
-	fmt.Fprintf(w, "\nCompared snapshot %d with %s on %s:\n\n", r.Snapshot, d.Account, d.Server)
+	fmt.Fprintf(w, "\nCompared snapshot %d%s with %s on %s:\n\n", r.Snapshot, inBrackets(partial(d.Scope)), d.Account, d.Server)
 	t := newTable("mailbox", ">archive", ">server", ">matched", ">missing", ">differ", ">extra")
 	slices.SortStableFunc(r.Mailboxes, func(a, b importer.MailboxTally) int { return cmp.Compare(a.Path, b.Path) })
 	for _, m := range r.Mailboxes {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"runtime"
 	"strings"
 
 	"mailhaul/account"
@@ -47,7 +46,7 @@ func downloadLoop(all []remote, most int) loop {
 
 // oldExport is the strategy of Stalwart's old command-line tool.
 func oldExport(all []remote) tuned {
-	return tuned{downloadLoop(all, runtime.NumCPU()), runtime.NumCPU()}
+	return tuned{downloadLoop(all, machine()), machine()}
 }
 
 func (w *wire) download(m remote) job {

@@ -21,11 +21,12 @@ import (
 // A haul is one half of a move, done by a process of its own as the mailhaul
 // program does it.
 type haul struct {
-	Do         string // export or import
-	URL, Login string
-	Dir        string // the archive
-	CPUProfile string
-	MemProfile string
+	Do          string // export, import or sync
+	URL, Login  string
+	To, ToLogin string // of a sync
+	Dir         string // the archive
+	CPUProfile  string
+	MemProfile  string
 }
 
 // hauled is what the process tells of it.
@@ -48,6 +49,9 @@ func (h haul) run(ctx context.Context, messages int) (figure, error) {
 	cmd.Env = append(os.Environ(), "GOMEMLIMIT=96MiB") // as cmd/mailhaul sets it
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
+	if os.Getenv("BENCH_TRACE") != "" {
+		cmd.Stderr = os.Stderr
+	}
 	began := time.Now()
 	if err := cmd.Run(); err != nil {
 		return figure{}, fmt.Errorf("%s: %w: %s", h.Do, err, complaint.String())
@@ -110,12 +114,15 @@ func (h haul) carry(ctx context.Context) (*hauled, error) {
 		return nil, err
 	}
 	res := &hauled{}
-	if h.Do == "export" {
+	switch h.Do {
+	case "export":
 		err = h.export(ctx, acc, res)
-	} else {
+	case "sync":
+		err = h.sync(ctx, acc, res)
+	default:
 		err = h.restore(ctx, acc, res)
 	}
-	res.Requests = c.Stats().Requests
+	res.Requests += c.Stats().Requests
 	return res, err
 }
 

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// What is measured when no flag says otherwise: about ten minutes.
+// What is measured when no flag says otherwise.
 const (
 	defaultServers  = "cyrus,jmaptest"
 	defaultRTTs     = "0,20,100"
@@ -33,24 +33,35 @@ func bench() error {
 	servers := flag.String("servers", defaultServers, "cyrus, jmaptest, or profiles of jmaptest (stalwart-0.7, …), by commas")
 	rtts := flag.String("rtt", defaultRTTs, "round-trip times in ms, by commas")
 	sizes := flag.String("sizes", defaultSizes, "classes of sizes, by commas: small (median 8 KB), mixed (median 25 KB, tail to 25 MB), large (median 4 MB), metadata (no body), huge (25 MB each)")
-	messages := flag.Int("messages", defaultMessages, "small messages (of mixed ones a quarter, of large ones 1 in 125); 0: 2000 on cyrus, 8000 elsewhere")
-	rounds := flag.Int("rounds", 2, "how often each line is measured")
+	messages := flag.Int("messages", defaultMessages, "small messages (of mixed ones a quarter, of large ones 1 in 125); 0: 10 000 on cyrus, 20 000 elsewhere")
+	rounds := flag.Int("rounds", 3, "how often each line is measured")
 	limit := flag.Float64("limit", 6, "how long a bare loop is measured, in seconds")
 	trial := flag.Float64("trial", 0.7, "how long a bare loop is tried at each number of connections, in seconds")
 	only := flag.String("only", "", "export or import: measure only that half")
+	syncing := flag.Bool("sync", false, "measure sync against its slower half, instead of the scenarios")
 	profiles := flag.String("profiles", "", "a directory for profiles of mailhaul's processes")
 	growing := flag.String("growth", "", "measure accounts of so many messages, by commas, small ones or of the one class that -sizes names, on jmaptest or the one profile that -servers names, instead of the scenarios")
+	cut := flag.Bool("apart", canApart && runtime.NumCPU() > 1, "keep the server to one half of the processors and the client to the other, as if they were two machines")
 	serving := flag.String("serve", "", "be a server (the benchmark starts itself this way)")
 	hauling := flag.String("haul", "", "be mailhaul (the benchmark starts itself this way)")
+	delaying := flag.String("delay", "", "be a proxy (the benchmark starts itself this way)")
 	flag.Parse()
 	switch {
 	case *serving != "":
 		return serve(*serving)
 	case *hauling != "":
 		return obeyHaul(*hauling)
+	case *delaying != "":
+		return obeyDelay(*delaying)
+	}
+	if *cut || os.Getenv(apartEnv) != "" {
+		if err := apart(); err != nil {
+			return err
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	fmt.Printf("%s, %s/%s, %s; %s; %d rounds\n\n", time.Now().Format("2006-01-02 15:04"), runtime.GOOS, runtime.GOARCH, runtime.Version(), kind(), *rounds)
 	if *growing != "" {
 		counts, err := numbers(*growing)
 		if err != nil {
@@ -66,14 +77,14 @@ func bench() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s, %s/%s, %d processors, %s\n", time.Now().Format("2006-01-02 15:04"), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	fmt.Print(tableHead)
 	for _, name := range strings.Split(*servers, ",") {
 		for _, size := range strings.Split(*sizes, ",") {
 			c, err := classNamed(size)
 			if err != nil {
 				return err
 			}
-			s := scenario{name: name, class: c, rounds: *rounds, limit: seconds(*limit), trial: seconds(*trial), out: os.Stdout, profiles: *profiles, only: *only}
+			s := scenario{name: name, class: c, rounds: *rounds, limit: seconds(*limit), trial: seconds(*trial), out: os.Stdout, profiles: *profiles, only: *only, syncing: *syncing}
 			s.n = count(*messages, name, c)
 			err = s.everywhere(ctx, distances)
 			if errors.Is(err, errNoCyrus) && *servers == defaultServers {
@@ -90,9 +101,9 @@ func bench() error {
 
 func count(messages int, server string, c class) int {
 	if messages == 0 {
-		messages = 8000
+		messages = 20_000
 		if server == "cyrus" {
-			messages = 2000
+			messages = 10_000
 		}
 	}
 	return max(1, int(float64(messages)*c.share))

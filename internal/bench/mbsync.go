@@ -17,7 +17,7 @@ func haveMbsync() bool {
 
 // mbsync fetches the whole account over IMAP into a Maildir, with isync.
 func (s *scenario) mbsync(ctx context.Context) (figure, error) {
-	p, err := startProxy(s.server.IMAPAddr(), s.rtt)
+	p, err := away(s.server.IMAPAddr(), s.rtt)
 	if err != nil {
 		return figure{}, err
 	}

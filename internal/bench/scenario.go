@@ -29,12 +29,12 @@ type scenario struct {
 	dir          string // for archives
 	profiles     string // a directory for profiles, "" none
 	only         string // export or import, "" both
+	syncing      bool   // measure sync, and nothing else
 
-	url   string // through the proxy
-	mail  []mailgen.Message
-	all   []remote
-	kept  string // an archive of the source
-	proxy *proxy
+	url  string // through the proxy
+	mail []mailgen.Message
+	all  []remote
+	kept string // an archive of the source
 }
 
 // measured is one line over several rounds.
@@ -68,12 +68,15 @@ type line struct {
 }
 
 func (s *scenario) measure(ctx context.Context) error {
-	p, err := startProxy(s.server.Addr(), s.rtt)
+	p, err := away(s.server.Addr(), s.rtt)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	s.proxy, s.url = p, "http://"+p.Addr
+	s.url = "http://" + p.Addr
+	if s.syncing {
+		return s.syncs(ctx)
+	}
 	if s.only != "import" {
 		if err := s.exports(ctx); err != nil {
 			return fmt.Errorf("export: %w", err)

@@ -59,7 +59,7 @@ func guarded(f func()) (err error) {
 
 func startCyrus() (*cyrus, error) {
 	c := &cyrus{host: &host{}}
-	err := guarded(func() { c.Server = cyrustest.Start(c.host) })
+	err := onServers(func() error { return guarded(func() { c.Server = cyrustest.Start(c.host) }) })
 	if err != nil {
 		c.Close()
 		return nil, err

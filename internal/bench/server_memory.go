@@ -53,7 +53,7 @@ func startMemory(profile string) (*memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.cmd.Start(); err != nil {
+	if err := onServers(m.cmd.Start); err != nil {
 		return nil, err
 	}
 	m.out = bufio.NewReader(out)

@@ -3,13 +3,23 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
+	"io"
+	"os"
 	"time"
 )
 
+// tableHead begins the table, in Markdown, of which each scenario is a few rows.
+const tableHead = `| | messages/s | MB/s | requests | to the ceiling | s | of them processor | MB resident at most |
+|---|---|---|---|---|---|---|---|
+`
+
 // table measures the lines in turns, round after round, and prints the median
-// of each, beside what the loops that lost were able to do when tried.
+// of each. What the loops that lost were able to do when tried goes to standard
+// error.
 func (s *scenario) table(ctx context.Context, what string, lines []line, tried []trial) error {
+	for _, l := range tried {
+		fmt.Fprintf(os.Stderr, "%s, %s, %s, %v: tried %s, %d at once: %.0f messages/s\n", what, s.name, s.class.name, s.rtt, l.name, l.connections, l.rate())
+	}
 	list := make([]measured, len(lines))
 	for range s.rounds {
 		for i, l := range lines {
@@ -21,28 +31,26 @@ func (s *scenario) table(ctx context.Context, what string, lines []line, tried [
 			list[i].figures = append(list[i].figures, f)
 		}
 	}
-	fmt.Fprintf(s.out, "\n%s · %s · %d messages, %s · round trip %v\n", what, s.name, s.n, s.class.name, s.rtt)
-	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(t, "messages/s\tMB/s\trequests\tto ceiling\t\n")
-	for _, m := range list {
-		f := m.median()
-		requests := "–"
-		if f.requests > 0 {
-			requests = fmt.Sprint(f.requests)
+	for i, m := range list {
+		name := m.name
+		if i == 0 {
+			name = fmt.Sprintf("**%s**, %s, %v, %d %s messages: %s", what, s.name, s.rtt, s.n, s.class.name, name)
 		}
-		fmt.Fprintf(t, "%.0f\t%.1f\t%s\t%.2f\t  %s%s\n", f.rate(), f.megabytes(), requests, m.ratio(&list[1]), m.name, aside(f))
+		row(s.out, name, m.median(), fmt.Sprintf("%.2f", m.ratio(&list[1])))
 	}
-	for _, l := range tried[1:] {
-		fmt.Fprintf(t, "%.0f\t%.1f\t\t\t  (tried: %s, %d at once)\n", l.rate(), l.megabytes(), l.name, l.connections)
-	}
-	return t.Flush()
+	return nil
 }
 
-func aside(f figure) string {
-	if f.peak == 0 {
-		return ""
+// row prints one line of the table.
+func row(out io.Writer, name string, f figure, ratio string) {
+	requests, took, cpu, peak := "", "", "", ""
+	if f.requests > 0 {
+		requests = fmt.Sprint(f.requests)
 	}
-	return fmt.Sprintf(" (%.1f s, of them processor %.1f s; %d MB resident at most)", f.took.Seconds(), f.cpu.Seconds(), f.peak>>20)
+	if f.peak > 0 { // a process of its own
+		took, cpu, peak = fmt.Sprintf("%.1f", f.took.Seconds()), fmt.Sprintf("%.1f", f.cpu.Seconds()), fmt.Sprint(f.peak>>20)
+	}
+	fmt.Fprintf(out, "| %s | %.0f | %.1f | %s | %s | %s | %s | %s |\n", name, f.rate(), f.megabytes(), requests, ratio, took, cpu, peak)
 }
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }

@@ -5,9 +5,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
-	"runtime"
 	"strconv"
 	"time"
 
@@ -33,7 +33,7 @@ func importLoops(w *wire, mail []mailgen.Message) []loop {
 
 // oldImport is the strategy of Stalwart's old command-line tool.
 func oldImport(mail []mailgen.Message) tuned {
-	l := uploadLoop(mail, 1, runtime.NumCPU())
+	l := uploadLoop(mail, 1, machine())
 	return tuned{l, l.most}
 }
 
@@ -55,7 +55,7 @@ func (w *wire) uploadAndImport(batch []mailgen.Message) job {
 	return func(ctx context.Context) (int, int64, error) {
 		refs := make([]string, len(batch))
 		for i, m := range batch {
-			answer, err := w.do(ctx, http.MethodPost, w.uploadURL, "message/rfc822", m.Raw)
+			answer, err := w.upload(ctx, m)
 			if err != nil {
 				return 0, 0, err
 			}
@@ -67,6 +67,19 @@ func (w *wire) uploadAndImport(batch []mailgen.Message) job {
 		}
 		return w.imported(ctx, w.importRequest(nil, batch, refs), batch)
 	}
+}
+
+// upload uploads one message. Cyrus 3.6 answers 404 to one of several first
+// uploads into an account: that is asked again, as mailhaul does.
+func (w *wire) upload(ctx context.Context, m mailgen.Message) (answer []byte, err error) {
+	for range 3 {
+		answer, err = w.do(ctx, http.MethodPost, w.uploadURL, "message/rfc822", m.Raw)
+		var r *refusal
+		if !errors.As(err, &r) || r.status != http.StatusNotFound {
+			break
+		}
+	}
+	return answer, err
 }
 
 // sendLoop sends n messages in JSON (RFC 9404's Blob/upload, or Cyrus's

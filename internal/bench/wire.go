@@ -112,10 +112,18 @@ func (w *wire) send(ctx context.Context, method, to, contentType string, body []
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 500))
 		resp.Body.Close()
-		return nil, fmt.Errorf("%s %s: %s: %s", method, to, resp.Status, text)
+		return nil, &refusal{status: resp.StatusCode, text: fmt.Sprintf("%s %s: %s: %s", method, to, resp.Status, text)}
 	}
 	return resp, nil
 }
+
+// refusal is an answer that is not a good one.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (r *refusal) Error() string { return r.text }
 
 // do answers the body.
 func (w *wire) do(ctx context.Context, method, to, contentType string, body []byte) ([]byte, error) {

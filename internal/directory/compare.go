@@ -47,9 +47,11 @@ func Compare(want, have *Directory, v Target) (*Plan, error) {
 	}
 	t := &translation{v: v, want: want, have: have}
 	accounts := t.accounts()
-	p := &planner{translation: t, there: map[string]bool{}, holder: map[string]string{}, claimed: map[string]string{}}
+	p := &planner{translation: t, wanted: map[string]bool{}, made: map[string]bool{}, holder: map[string]string{}, claimed: map[string]string{}}
+	for _, name := range t.names {
+		p.wanted[name] = true
+	}
 	for _, a := range have.Accounts {
-		p.there[a.Name] = true
 		for _, e := range a.Emails {
 			p.holder[strings.ToLower(e)] = a.Name
 		}
@@ -61,20 +63,25 @@ func Compare(want, have *Directory, v Target) (*Plan, error) {
 			}
 		}
 	}
-	plan := &Plan{Target: v, Names: t.names, InTheWay: t.inTheWay, Notes: t.notes}
-	plan.Steps = append(append(p.domains(), p.steps...), p.nested...)
+	plan := &Plan{Target: v, Names: t.names, InTheWay: t.inTheWay}
+	plan.Steps = append(append(p.domains(), p.steps...), p.nested()...)
+	plan.Notes = t.notes
 	return plan, nil
 }
+
+// kindWords are the kinds in a sentence.
+var kindWords = map[Kind]string{Individual: "a user", Admin: "an administrator", Group: "a group", List: "a mailing list"}
 
 // planner gathers steps.
 type planner struct {
 	*translation
-	there   map[string]bool   // accounts that are there or will be
+	wanted  map[string]bool   // accounts that are to be there
+	made    map[string]bool   // those of them that will be
 	holder  map[string]string // of addresses there
 	claimed map[string]string // addresses and names of accounts in want
 	steps   []Step
-	nested  []Step // memberships of groups
-	used    []string
+	groups  []Account // that are members of groups, which may not be there before them
+	used    []string  // domains
 }
 
 func (p *planner) domains() []Step {
@@ -101,10 +108,10 @@ func (p *planner) account(a Account) {
 	case old == nil && strings.EqualFold(a.Name, p.have.ReadAs):
 		// One with another password could shut out who is making it.
 		p.note(a.Name, "the administrator there has this name without an account; none is made")
-		p.there[a.Name] = true
+		p.made[a.Name] = true
 		return
 	case old != nil && (old.Kind.user() != a.Kind.user() || !a.Kind.user() && old.Kind != a.Kind):
-		p.blocked(a.Name, "there is a %s of this name, and this is a %s; rename one of them", old.Kind, a.Kind)
+		p.blocked(a.Name, "there it is the name of %s, and this is %s; rename one of them", kindWords[old.Kind], kindWords[a.Kind])
 		return
 	}
 	p.claimed["name "+a.Name] = a.Name
@@ -122,13 +129,11 @@ func (p *planner) account(a Account) {
 		p.claimed[e] = a.Name
 		p.used = append(p.used, domainOf(e))
 	}
-	nested := a.Kind == Group && len(a.MemberOf) > 0
-	groups := a.MemberOf
-	if nested { // the other may not be there yet
+	if a.Kind == Group && len(a.MemberOf) > 0 {
+		p.groups = append(p.groups, Account{Name: a.Name, Kind: a.Kind, MemberOf: a.MemberOf})
 		a.MemberOf = nil
-	} else {
-		a.MemberOf = p.only(a.Name, a.MemberOf, "it is not made a member of %s, which is not made")
 	}
+	a.MemberOf = p.only(a.Name, a.MemberOf, "it is not made a member of %s, which is not made")
 	a.Members = p.only(a.Name, a.Members, "%s is not made, nor made a member of it")
 	if old == nil {
 		p.steps = append(p.steps, Step{Create, string(a.Kind), a.Name, details(a), a})
@@ -136,26 +141,31 @@ func (p *planner) account(a Account) {
 		p.differences(a, *old)
 		p.lacks(a, *old)
 	}
-	p.there[a.Name] = true
-	if nested {
-		with := Account{Name: a.Name, Kind: a.Kind, MemberOf: groups}
-		if old != nil {
-			with.MemberOf = missing(groups, old.MemberOf)
-		}
-		if len(with.MemberOf) > 0 {
-			p.nested = append(p.nested, Step{Change, string(a.Kind), a.Name, details(with), with})
-		}
-	}
+	p.made[a.Name] = true
 }
 
-// only leaves out accounts that are not there and will not be.
+// nested are the memberships of groups, when all groups are there.
+func (p *planner) nested() []Step {
+	before := p.steps
+	p.steps = nil
+	for _, g := range p.groups {
+		g.MemberOf = p.only(g.Name, g.MemberOf, "it is not made a member of %s, which is not made")
+		old := Account{Name: g.Name}
+		if is := p.have.Account(g.Name); is != nil {
+			old = *is
+		}
+		p.lacks(g, old)
+	}
+	steps := p.steps
+	p.steps = before
+	return steps
+}
+
+// only leaves out accounts that are to be there and will not be: who has such a
+// name there is another.
 func (p *planner) only(name string, list []string, says string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(m string) bool {
-		planned := false
-		for _, there := range p.names {
-			planned = planned || there == m
-		}
-		gone := planned && !p.there[m]
+		gone := p.wanted[m] && !p.made[m]
 		if gone {
 			p.note(name, says, m)
 		}
@@ -194,7 +204,7 @@ func (p *planner) differences(a, old Account) {
 		p.note(a.Name, "its description there is %q; it is left", old.Description)
 	}
 	if a.Kind != old.Kind {
-		p.note(a.Name, "it is %s there, not %s; it is left", old.Kind, a.Kind)
+		p.note(a.Name, "it is %s there, not %s; it is left", kindWords[old.Kind], kindWords[a.Kind])
 	}
 	if len(old.Secrets) > 0 && len(a.Secrets) > 0 && !slices.Contains(old.Secrets, a.Secrets[0]) {
 		p.note(a.Name, "it has another password there; it is left")

@@ -107,9 +107,10 @@ func (t *translation) account(a Account) Account {
 func (t *translation) groups(a Account, name string) []string {
 	var groups []string
 	for _, g := range a.MemberOf {
-		switch there := t.names[g]; {
-		case there == "" && t.have.Account(g) != nil:
-			groups = append(groups, strings.ToLower(g))
+		switch there, old := t.names[g], t.have.Account(g); {
+		case there == name:
+		case there == "" && old != nil && old.Kind == Group:
+			groups = append(groups, old.Name)
 		case there == "":
 			t.note(name, "it is a member of %s, which there is not", g)
 		case t.v == V016 && !a.Kind.user():
@@ -129,6 +130,8 @@ func (t *translation) members(a Account, name string) []string {
 			who = t.addresses[m]
 		}
 		switch there := t.names[who]; {
+		case there == name:
+			t.note(name, "it is a member of itself, which is left out")
 		case there != "":
 			members[there] = true
 		case t.have.Account(who) != nil:

@@ -41,7 +41,7 @@ func (t *texts) UnmarshalJSON(data []byte) error {
 		if one != "" {
 			*t = texts{one}
 		}
-	case json.Unmarshal(data, &list) == nil:
+	case json.Unmarshal(data, &list) == nil && len(list) > 0:
 		*t = list
 	default:
 		*t = nil

@@ -8,6 +8,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"mailhaul/internal/cyrustest"
+	"mailhaul/internal/jsschema/jstest"
 	"mailhaul/internal/mailgen"
 )
 
@@ -180,4 +181,9 @@ func keywordsOf(flags []imap.Flag) []string {
 		}
 	}
 	return keywords
+}
+
+// dav is the account over CardDAV, CalDAV, and JMAP by hand.
+func (c cyrus) dav(login string) jstest.Account {
+	return jstest.Account{Server: c.Server, User: cyrustest.User{Login: login, Password: password}}
 }

@@ -183,6 +183,10 @@ func (f *fetches) expectFewAgain(t *testing.T) (kept int) {
 // flat is all blobs of some requests.
 func flat(asked [][]string) []string { return slices.Concat(asked...) }
 
+// mostKills is how many kills of imports come one after the other: each import waits
+// for what the killed one sent, and others are killed meanwhile.
+const mostKills = 10
+
 func TestKilledImportsGoOn(t *testing.T) {
 	onEveryServer(t, func(t *testing.T, k kind) {
 		from := k.start(t)
@@ -191,38 +195,52 @@ func TestKilledImportsGoOn(t *testing.T) {
 		from.Put(alice, mailgen.Hard()[1:5]...) // twins: told apart by their bytes alone
 		want := from.Mail(alice)
 		path := exportAccount(t, from, alice, t.TempDir())
-		r := chance(t)
+		for n := 0; n < k.kills; n += mostKills {
+			t.Run(strconv.Itoa(n), func(t *testing.T) {
+				t.Parallel()
+				again := filepath.Join(t.TempDir(), alice) // an import locks its archive
+				if err := os.CopyFS(again, os.DirFS(path)); err != nil {
+					t.Fatal(err)
+				}
+				killImports(t, k, again, want, min(mostKills, k.kills-n))
+			})
+		}
+	})
+}
 
-		imports := 0
-		for done := 0; done < k.kills; imports++ {
-			to := k.start(t)
-			to.AddUser(alice)
-			p := newProxy(t, to)
-			command := importing(p, alice, path)
-			for ended := false; !ended; {
-				p.reset()
-				s := &strike{of: writing, after: r.IntN(2)}
-				if r.IntN(3) == 0 {
-					s = &strike{after: r.IntN(12)}
-				}
-				if done == k.kills {
-					mailhaul(t, command...).expectDone(t, p)
-					ended = true
-				} else if killed(t, r, p, s, command...) {
-					done++
-				} else {
-					ended = true
-				}
-			}
-			expectSameMail(t, want, to.Mail(alice))
+// killImports kills imports of an archive so often, at random requests.
+func killImports(t *testing.T, k kind, path string, want []item, kills int) {
+	t.Helper()
+	r := chance(t)
+	imports := 0
+	for done := 0; done < kills; imports++ {
+		to := k.start(t)
+		to.AddUser(alice)
+		p := newProxy(t, to)
+		command := importing(p, alice, path)
+		for ended := false; !ended; {
 			p.reset()
-			mailhaul(t, command...).expectDone(t, p)
-			if n := p.count("Email/import"); n > 0 {
-				t.Errorf("a further import sent %d × Email/import", n)
+			s := &strike{of: writing, after: r.IntN(2)}
+			if r.IntN(3) == 0 {
+				s = &strike{after: r.IntN(12)}
+			}
+			if done == kills {
+				mailhaul(t, command...).expectDone(t, p)
+				ended = true
+			} else if killed(t, r, p, s, command...) {
+				done++
+			} else {
+				ended = true
 			}
 		}
-		t.Logf("%d kills in %d imports", k.kills, imports)
-	})
+		expectSameMail(t, want, to.Mail(alice))
+		p.reset()
+		mailhaul(t, command...).expectDone(t, p)
+		if n := p.count("Email/import"); n > 0 {
+			t.Errorf("a further import sent %d × Email/import", n)
+		}
+	}
+	t.Logf("%d kills in %d imports", kills, imports)
 }
 
 // openArchive opens an archive; nil when there is none yet.

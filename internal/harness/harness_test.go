@@ -263,7 +263,10 @@ func (w *way) export(ctx context.Context, l *line) error {
 	if err := w.open(src.Origin()); err != nil {
 		return err
 	}
-	res, err := exporter.Export(ctx, src, w.ar, exporter.Options{Concurrency: w.plan.Workers})
+	o := exporter.Options{Concurrency: w.plan.Workers}
+	end := w.follow(ctx, l, &o)
+	res, err := exporter.Export(ctx, src, w.ar, o)
+	end(err)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,8 @@ type plan struct {
 	Delete         bool
 	There          []deed    // at the target, between the imports
 	Damage         [2]damage // ahead of the second and of the third export
+	Follow         bool      // each export is followed by an import while it goes on
+	FollowTroubles map[int]trouble
 }
 
 // disturbance is a run that is disturbed.
@@ -133,6 +135,12 @@ func drawPlan(t *rapid.T) plan {
 		Workers: rapid.SampledFrom([]int{1, 4}).Draw(t, "workers"),
 		Mail:    drawDeeds(t, 25, "deliver"),
 		Delete:  rapid.IntRange(0, 3).Draw(t, "delete") > 0,
+	}
+	if p.Follow = rapid.Bool().Draw(t, "follow"); p.Follow {
+		p.FollowTroubles = map[int]trouble{}
+		for range rapid.IntRange(0, 2).Draw(t, "troubles") {
+			p.FollowTroubles[rapid.IntRange(1, 15).Draw(t, "at")] = rapid.SampledFrom(troubles).Draw(t, "trouble")
+		}
 	}
 	if rapid.IntRange(0, 3).Draw(t, "owner's changes there") == 0 {
 		p.There = drawDeeds(t, 3, "flag", "move", "destroy")

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"mailhaul/internal/bubble"
 	"mailhaul/jmapclient/jmaptest"
@@ -52,6 +53,7 @@ type line struct {
 	plan   disturbance
 	cancel context.CancelFunc
 	meddle func() // what happens at the source at a request
+	pause  time.Duration
 
 	n atomic.Int64
 }
@@ -83,6 +85,7 @@ func (l *line) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	time.Sleep(l.pause)
 	n := l.n.Add(1)
 	what := l.plan.Troubles[int(n)]
 	if n == int64(l.plan.MeddleAt) {

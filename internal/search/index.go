@@ -21,11 +21,12 @@ import (
 const FileName = "search.db"
 
 // version of the tables. An index of another version is made anew.
-const version = 1
+const version = 2
 
 const schema = `
 CREATE TABLE message (n INTEGER PRIMARY KEY, id TEXT NOT NULL, blob TEXT NOT NULL, received INTEGER NOT NULL, UNIQUE (id, blob)) STRICT;
-CREATE TABLE snapshot (n INTEGER PRIMARY KEY) STRICT; -- whose messages are all in the index
+CREATE TABLE snapshot (n INTEGER PRIMARY KEY) STRICT; -- whose messages are in the index, all but those of
+CREATE TABLE unread (snapshot INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY (snapshot, id)) STRICT, WITHOUT ROWID; -- which could not be read
 CREATE VIRTUAL TABLE word USING fts5(subject, people, body, files, content='', tokenize="unicode61 remove_diacritics 2");
 `
 

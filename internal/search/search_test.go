@@ -1,9 +1,12 @@
 package search
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -182,4 +185,49 @@ func FuzzMatch(f *testing.F) {
 		}
 		find(t, x, 1, query)
 	})
+}
+
+// A snapshot that is known costs nothing, a further one what differs; what can not be
+// read is tried again, and it alone.
+func TestOnlyWhatIsNewIsRead(t *testing.T) {
+	ar := newArchive(t)
+	letters := map[string]string{}
+	for n := range 40 {
+		letters[fmt.Sprintf("m%d", n)] = fmt.Sprintf("Subject: number%d\r\n\r\nall %s\r\n", n, strings.Repeat("x", n))
+	}
+	noise := make([]byte, 200_000) // the pack is this message for the most
+	r := rand.NewChaCha8([32]byte{1})
+	_, _ = r.Read(noise)
+	letters["m39"] = "Subject: number39\r\n\r\nall " + base64.StdEncoding.EncodeToString(noise)
+	snapshot(t, ar, letters)
+	pack, err := os.ReadFile(filepath.Join(ar.Dir(), "packs", "000001.tar.zst"))
+	must(t, err)
+	letters["new"] = "Subject: new\r\n\r\nall\r\n"
+	delete(letters, "m1")
+	snapshot(t, ar, letters)
+	broken := bytes.Clone(pack)
+	broken[len(broken)/2] ^= 0x40
+	must(t, os.WriteFile(filepath.Join(ar.Dir(), "packs", "000001.tar.zst"), broken, 0o600))
+	x := open1(t, ar)
+	reads := func(at int) string {
+		var read, of int64
+		unread, err := x.Update(context.Background(), at, func(done, total int64) { read, of = done, total })
+		must(t, err)
+		return fmt.Sprintf("%d of %d, %d can't be", read, of, unread)
+	}
+	var got []string
+	for _, at := range []int{1, 1, 2, 2} {
+		got = append(got, fmt.Sprintf("%d: %s", at, reads(at)))
+	}
+	must(t, os.WriteFile(filepath.Join(ar.Dir(), "packs", "000001.tar.zst"), pack, 0o600))
+	for _, at := range []int{2, 2, 1, 1} {
+		got = append(got, fmt.Sprintf("%d: %s", at, reads(at)))
+	}
+	if diff := cmp.Diff([]string{"1: 40 of 40, 1 can't be", "1: 1 of 1, 1 can't be", "2: 2 of 2, 1 can't be", "2: 1 of 1, 1 can't be",
+		"2: 1 of 1, 0 can't be", "2: 0 of 0, 0 can't be", "1: 1 of 1, 0 can't be", "1: 0 of 0, 0 can't be"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if all := len(strings.Fields(find(t, x, 1, "all"))); all != 40 || find(t, x, 2, "subject:new") != "new" || find(t, x, 2, "number1") != "" {
+		t.Errorf("%d of the first", all)
+	}
 }

@@ -5,13 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 
 	"github.com/emersion/go-message/mail"
 	"golang.org/x/sync/errgroup"
 
-	"mailhaul/account"
 	"mailhaul/archive"
 	"mailhaul/internal/mailtext"
 )
@@ -33,22 +33,55 @@ type words struct {
 }
 
 // Update takes the messages of a snapshot (a number, or negative for what an
-// unfinished export holds) into the index. One that is there already costs nothing. It answers how many messages could not be
-// read.
+// unfinished export holds) into the index: those that no snapshot there had, and again
+// those that could not be read. It answers how many can not be.
 func (x *Index) Update(ctx context.Context, at int, progress func(done, total int64)) (unread int64, err error) {
-	var done bool
-	if err := x.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM snapshot WHERE n = ?)`, at).Scan(&done); err != nil || done {
-		return 0, x.failed(err)
-	}
-	total, _, err := x.ar.Count(at, account.Email)
+	todo, err := x.toRead(ctx, at)
 	if err != nil {
 		return 0, err
 	}
+	if todo.total == 0 && todo.known {
+		return 0, nil
+	}
+	bad, err := x.take(ctx, todo, progress)
+	if err != nil {
+		return int64(len(bad)), err
+	}
+	if at > 0 {
+		err = x.settle(ctx, at, bad)
+	}
+	return int64(len(bad)), x.failed(err)
+}
+
+// settle notes that a snapshot's messages are in the index, but for some.
+func (x *Index) settle(ctx context.Context, at int, unread []string) error {
+	tx, err := x.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	_, err = tx.Exec(`INSERT OR IGNORE INTO snapshot (n) VALUES (?)`, at)
+	if err == nil {
+		_, err = tx.Exec(`DELETE FROM unread WHERE snapshot = ?`, at)
+	}
+	for _, id := range unread {
+		if err == nil {
+			_, err = tx.Exec(`INSERT OR IGNORE INTO unread (snapshot, id) VALUES (?, ?)`, at, id)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// take reads messages into the index, and answers the ids of those that can't be read.
+func (x *Index) take(ctx context.Context, from reading, progress func(done, total int64)) (unread []string, err error) {
 	g, gctx := errgroup.WithContext(ctx)
 	todo, ready := make(chan archive.Record), make(chan words)
 	g.Go(func() error {
 		defer close(todo)
-		for rec, err := range x.ar.Objects(at, account.Email) {
+		for rec, err := range from.records {
 			if err != nil && !isDamage(err) {
 				return err
 			}
@@ -83,16 +116,10 @@ func (x *Index) Update(ctx context.Context, at int, progress func(done, total in
 	})
 	g.Go(func() error {
 		var err error
-		unread, err = x.write(gctx, ready, total, progress)
+		unread, err = x.write(gctx, ready, from.total, progress)
 		return err
 	})
-	if err := g.Wait(); err != nil {
-		return unread, err
-	}
-	if at > 0 && unread == 0 {
-		_, err = x.db.ExecContext(ctx, `INSERT INTO snapshot (n) VALUES (?)`, at)
-	}
-	return unread, x.failed(err)
+	return unread, g.Wait()
 }
 
 func (x *Index) failed(err error) error {
@@ -167,11 +194,34 @@ func (x *Index) message(h archive.Hash) (*mailtext.Text, error) {
 		return nil, err
 	}
 	defer content.Close()
-	return mailtext.Read(content, maxText)
+	whole := &watched{Reader: content}
+	text, err := mailtext.Read(whole, maxText)
+	if err == nil {
+		_, err = io.Copy(io.Discard, whole) // at the end its hash is looked at
+	}
+	if whole.err != nil {
+		err = whole.err
+	}
+	return text, err
 }
 
-// write adds what is ready, and counts what could not be read.
-func (x *Index) write(ctx context.Context, ready <-chan words, total int64, progress func(done, total int64)) (unread int64, err error) {
+// watched remembers that what it reads could not be read: to mailtext that is
+// a message that ends early.
+type watched struct {
+	io.Reader
+	err error
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		w.err = err
+	}
+	return n, err
+}
+
+// write adds what is ready, and answers what could not be read.
+func (x *Index) write(ctx context.Context, ready <-chan words, total int64, progress func(done, total int64)) (unread []string, err error) {
 	var tx *sql.Tx
 	defer func() {
 		if tx != nil {
@@ -183,7 +233,7 @@ func (x *Index) write(ctx context.Context, ready <-chan words, total int64, prog
 		done++
 		switch {
 		case w.blob == "":
-			unread++
+			unread = append(unread, w.id)
 			continue
 		case w.received == isKnown:
 			continue

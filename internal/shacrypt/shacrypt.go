@@ -58,22 +58,28 @@ func digest(password, salt string, rounds int) []byte {
 	at := sum(first...)
 	p := fill(sum(strings.Repeat(password, len(password))), len(password))
 	s := fill(sum(strings.Repeat(salt, 16+int(at[0]))), len(salt))
+	c, buf := []byte(at), []byte(nil)
 	for i := range rounds {
-		var parts []string
-		add := func(yes bool, s string) {
+		buf = buf[:0]
+		add := func(yes bool, b string) {
 			if yes {
-				parts = append(parts, s)
+				buf = append(buf, b...)
 			}
 		}
 		add(i%2 == 1, p)
-		add(i%2 == 0, at)
+		if i%2 == 0 {
+			buf = append(buf, c...)
+		}
 		add(i%3 != 0, s)
 		add(i%7 != 0, p)
-		add(i%2 == 1, at)
+		if i%2 == 1 {
+			buf = append(buf, c...)
+		}
 		add(i%2 == 0, p)
-		at = sum(parts...)
+		next := sha512.Sum512(buf)
+		copy(c, next[:])
 	}
-	return []byte(at)
+	return c
 }
 
 // base64of writes a digest in the scheme's own order and alphabet.

@@ -34,6 +34,7 @@ type history struct {
 // note records a change of one object and moves the type's state on.
 func (a *account) note(typ string, id string, w what) {
 	a.seq++
+	a.s.wake()
 	h := a.history(typ)
 	h.last = a.seq
 	h.log = append(h.log, change{a.seq, id, w, a.s.now()})

@@ -87,7 +87,10 @@ func (c *client) request(calls ...[2]any) []response {
 	c.t.Helper()
 	var using []string
 	for _, u := range c.using {
-		using = append(using, "urn:ietf:params:jmap:"+u)
+		if !strings.Contains(u, ":") {
+			u = "urn:ietf:params:jmap:" + u
+		}
+		using = append(using, u)
 	}
 	var all [][]any
 	for i, call := range calls {

@@ -27,6 +27,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		kind, handle = "download", s.serveDownload
 	case s.managesAt(path):
 		kind, handle = "manage", s.serveManagement
+	case path == "/jmap/eventsource":
+		kind, handle = "eventsource", s.serveEvents
 	default:
 		problem(w, http.StatusNotFound, "", "Not Found", "There is nothing here.")
 		return
@@ -48,7 +50,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusTooManyRequests, "", "Too Many Requests", "You ask too often. Wait a little.")
 		return
 	}
-	if want := map[string]string{"api": "POST", "upload": "POST", "session": "GET", "download": "GET"}[kind]; want != "" && r.Method != want {
+	if want := map[string]string{"api": "POST", "upload": "POST", "session": "GET", "download": "GET", "eventsource": "GET"}[kind]; want != "" && r.Method != want {
 		w.Header().Set("Allow", want)
 		problem(w, http.StatusMethodNotAllowed, "", "Method Not Allowed", "Use "+want+" here.")
 		return

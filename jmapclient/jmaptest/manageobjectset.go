@@ -93,12 +93,16 @@ func (s *Server) createManaged(kind string, raw json.RawMessage) (string, *manag
 		return "", bad
 	}
 	if u.List {
-		s.lists++
-		id := s.id('L', s.lists)
-		s.receive(s.addAccount(listPrefix+id, u), in)
-		return id, nil
+		a := s.addAccount(s.newListID(), u)
+		s.receive(a, in)
+		return strings.TrimPrefix(a.id, listPrefix), nil
 	}
 	return s.addAccount(s.newAccountID(), u).id, nil
+}
+
+func (s *Server) newListID() string {
+	s.lists++
+	return listPrefix + s.id('L', s.lists)
 }
 
 func (s *Server) updateManaged(kind, id string, raw json.RawMessage) *managedError {

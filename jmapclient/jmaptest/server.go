@@ -29,6 +29,7 @@ type Server struct {
 	http    *http.Server
 	handler http.Handler
 	closed  chan struct{}
+	moved   chan struct{} // closed at the next change, nil when nobody waits for one; under mu
 	once    sync.Once
 }
 
@@ -110,11 +111,14 @@ func (s *Server) AddUser(u User) string {
 	if s.byLogin(u.Login) != nil {
 		panic("jmaptest: there is an account " + u.Login)
 	}
-	for _, e := range u.Emails {
+	for _, e := range append([]string{u.Login}, u.Emails...) {
 		s.addDomain(domainOf(e))
 	}
 	if s.p.AccountIDIsLogin {
 		return s.addAccount(u.Login, u).id
+	}
+	if u.List && s.p.Management == ManagementObjects {
+		return s.addAccount(s.newListID(), u).id
 	}
 	return s.addAccount(s.newAccountID(), u).id
 }

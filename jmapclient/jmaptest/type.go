@@ -84,9 +84,11 @@ type Type struct {
 	Settle func(a *account, o object, now string)
 	// Raw writes an object in the form that it has in WebDAV, which is a blob of its own.
 	Raw func(object) string
-	// Schedules: writing one tells its participants, with ScheduleArg when that says so.
+	// Schedules: writing one tells its participants, with ScheduleArg when that says so,
+	// and unless Untold does.
 	Schedules   bool
 	ScheduleArg string
+	Untold      func(c *call, o object) bool
 	// Submits: making one sends a message.
 	Submits bool
 }

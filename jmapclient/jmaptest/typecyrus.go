@@ -1,6 +1,9 @@
 package jmaptest
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // cyrusTypes are the rows of Cyrus 3.6: contacts and calendars from before the
 // standards. Objects have their uid for an id.
@@ -84,8 +87,8 @@ var cyrusEvent = Type{
 		"sequence": 0.0, "priority": 0.0, "description": nil, "descriptionContentType": "text/plain", "keywords": nil, "links": nil,
 		"locale": nil, "locations": nil, "virtualLocations": nil, "recurrenceRule": nil, "recurrenceOverrides": nil, "status": "confirmed",
 		"freeBusyStatus": "busy", "privacy": "public", "replyTo": nil, "participants": nil, "participantId": nil, "useDefaultAlerts": false,
-		"alerts": nil, "color": nil, "categories": nil, "timeZones": nil, "localizations": nil, "method": nil, "x-href": nil, "blobId": nil},
-	Absent:   []string{"description", "replyTo", "color", "categories", "timeZones", "localizations", "method"},
+		"alerts": nil, "color": nil, "categories": nil, "localizations": nil, "method": nil, "x-href": nil, "blobId": nil},
+	Absent:   []string{"description", "replyTo", "color", "categories", "localizations", "method"},
 	Fixed:    []string{"participantId", "x-href", "blobId"},
 	Hidden:   []string{"blobId"},
 	Required: []string{"start"},
@@ -98,7 +101,31 @@ var cyrusEvent = Type{
 	Raw:     iCalendar,
 	Made:    "created", Changed: "updated",
 	Always: []string{"uid", "@type"},
-	Settle: settleCyrusEvent, // Schedules not: it was seen to tell nobody, and knows no sendSchedulingMessages
+	Settle: settleCyrusEvent,
+	// It knows no sendSchedulingMessages, and tells people unasked.
+	Schedules: true, Untold: toldOfNothing,
+}
+
+// toldOfNothing says whether Cyrus tells nobody of an event: one that is over (its
+// duration, which is less than a day here, aside), or one that somebody else
+// organizes and of which the account has not said whether it comes.
+func toldOfNothing(c *call, o object) bool {
+	start, err := time.Parse("2006-01-02T15:04:05", textOf(o["start"]))
+	if err == nil && o["recurrenceRule"] == nil && o["recurrenceOverrides"] == nil && start.AddDate(0, 0, 1).Before(c.s.now()) {
+		return true
+	}
+	to, _ := o["replyTo"].(object)
+	if c.mayBe(address1(to["imip"])) {
+		return false
+	}
+	participants, _ := o["participants"].(object)
+	for _, p := range participants {
+		p, _ := p.(object)
+		if status := textOf(p["participationStatus"]); c.mayBe(participantAddress(p)) && status != "" && status != "needs-action" {
+			return false
+		}
+	}
+	return true
 }
 
 // settleCyrusEvent spells out what an event leaves unsaid.

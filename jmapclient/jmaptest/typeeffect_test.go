@@ -105,3 +105,37 @@ func TestContactCardCopy(t *testing.T) {
 		t.Errorf("the copy is %v with %q", copied[0], data)
 	}
 }
+
+// Cyrus tells people of what is written, unasked, as the real one was seen to
+// (TestCyrusInvitesUnlessItIsKeptFromIt in internal/jscalendar).
+func TestCyrusTellsPeopleUnasked(t *testing.T) {
+	c := start(t, jmaptest.Options{Profile: jmaptest.Cyrus36})
+	c.using = []string{"core", "https://cyrusimap.org/ns/jmap/calendars"}
+	event := func(uid, start, organizer, status string) m {
+		return m{"uid": uid, "start": start, "title": "T", "replyTo": m{"imip": "mailto:" + organizer},
+			"participants": m{"a": m{"sendTo": m{"imip": "mailto:alice@example.org"}, "roles": m{"attendee": true}, "participationStatus": status},
+				"b": m{"sendTo": m{"imip": "mailto:bob@example.org"}, "roles": m{"attendee": true}}}}
+	}
+	const later, over = "2999-01-07T09:00:00", "1999-01-07T09:00:00"
+	for _, o := range []m{event("mine", later, "alice@example.org", "accepted"), event("mine-over", over, "alice@example.org", "accepted"),
+		event("theirs", later, "bob@example.org", "accepted"), event("theirs-open", later, "bob@example.org", "needs-action"), event("theirs-over", over, "bob@example.org", "accepted")} {
+		if r := c.call("CalendarEvent/set", m{"create": m{"k": o}}); r.get("created") == nil {
+			t.Fatalf("answered %v", r)
+		}
+	}
+	c.call("CalendarEvent/set", m{"update": m{"mine-over": m{"start": later}}})
+	if r := c.call("CalendarEvent/set", m{"update": m{"mine": m{"sendSchedulingMessages": false}}}); r.get("notUpdated") == nil {
+		t.Errorf("answered %v", r)
+	}
+	if r := c.call("CalendarEvent/get", m{"ids": nil, "properties": []string{"timeZones"}}); r.text("type") != "invalidArguments" {
+		t.Errorf("timeZones are taken: %v", r)
+	}
+	want := []jmaptest.Sent{
+		{Type: "CalendarEvent", ID: "mine", Method: "REQUEST", To: []string{"bob@example.org"}},
+		{Type: "CalendarEvent", ID: "theirs", Method: "REPLY", To: []string{"bob@example.org"}},
+		{Type: "CalendarEvent", ID: "mine-over", Method: "REQUEST", To: []string{"bob@example.org"}},
+	}
+	if d := cmp.Diff(want, c.s.Sent("alice")); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}

@@ -177,7 +177,7 @@ func (c *call) tellParticipants(t *Type, th *thing, method string) {
 	if to, ok := o["replyTo"].(object); ok {
 		organizer = address1(to["imip"])
 	}
-	if organizer == "" || o["isDraft"] == true {
+	if organizer == "" || o["isDraft"] == true || t.Untold != nil && t.Untold(c, o) {
 		return
 	}
 	var to []string

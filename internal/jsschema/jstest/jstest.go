@@ -66,6 +66,12 @@ func (a Account) Get(t testing.TB, path string) string {
 	return string(a.do(t, http.MethodGet, path, "text/plain", nil))
 }
 
+// List tells what is in a collection, as WebDAV answers (RFC 4918 §9.1).
+func (a Account) List(t testing.TB, path string) string {
+	t.Helper()
+	return string(a.do(t, "PROPFIND", path, "application/xml", []byte(`<D:propfind xmlns:D="DAV:"><D:prop><D:getetag/></D:prop></D:propfind>`)))
+}
+
 // Upload stores a blob.
 func (a Account) Upload(t testing.TB, mediaType string, data []byte) (blobID string) {
 	t.Helper()
