@@ -13,6 +13,7 @@ ROOT := $(filter 0,$(shell id -u))
 
 build:
 	CGO_ENABLED=0 go build -o mailhaul ./cmd/mailhaul
+	./mailhaul manual dist
 
 test: needs check
 	$(if $(ROOT),MAILHAUL_REQUIRE_CYRUS=1,@echo "Not root: the tests on a real Cyrus are left out.";) \

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	toml "github.com/pelletier/go-toml/v2"
+
+	"mailhaul/account"
 )
 
 // Plan says what is to be moved, from where, to where. It is a TOML file; paths
@@ -22,6 +24,7 @@ type Plan struct {
 	Concurrency int        `toml:"concurrency"` // accounts at work at once
 	Delete      bool       `toml:"delete"`      // cutover also removes what is gone from the old server
 	FullVerify  bool       `toml:"full-verify"` // compare all bytes, also where that takes downloads
+	Types       []string   `toml:"types"`       // of data, none: all
 	Provision   Provision  `toml:"provision"`
 	Old         Server     `toml:"old"`
 	New         Server     `toml:"new"`
@@ -69,6 +72,8 @@ type Override struct {
 	OldCredentials string `toml:"old-credentials"`
 	NewCredentials string `toml:"new-credentials"`
 	Skip           bool   `toml:"skip"`
+	// Types of data that are moved, in place of the plan's.
+	Types []string `toml:"types"`
 
 	oldPassword, newPassword string // of the CSV alone
 }
@@ -136,6 +141,9 @@ func (p *Plan) check() error {
 	if p.Concurrency < 1 {
 		return fmt.Errorf("concurrency is a number of accounts above zero, not %d", p.Concurrency)
 	}
+	if err := checkTypes(p.Types); err != nil {
+		return err
+	}
 	for _, s := range []struct {
 		name string
 		*Server
@@ -164,6 +172,22 @@ func (p *Plan) check() error {
 			if err := checkReference(ref); err != nil {
 				return fmt.Errorf("[[account]] %s: %w", o.Old, err)
 			}
+		}
+		if err := checkTypes(o.Types); err != nil {
+			return fmt.Errorf("[[account]] %s: %w", o.Old, err)
+		}
+	}
+	return nil
+}
+
+func checkTypes(types []string) error {
+	for _, name := range types {
+		if _, ok := account.TypeByName(name); !ok {
+			var all []string
+			for _, t := range account.Types {
+				all = append(all, t.Name)
+			}
+			return fmt.Errorf("types: there is no %s; there are %s", name, strings.Join(all, ", "))
 		}
 	}
 	return nil

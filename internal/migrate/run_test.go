@@ -180,3 +180,27 @@ func TestTheBoardCountsWhatEventsSay(t *testing.T) {
 		t.Errorf("at the end: %+v", v)
 	}
 }
+
+// A plan that names types of data moves these, and says that it is not all.
+func TestAPlanOfSomeTypesSaysSo(t *testing.T) {
+	from, to := jmaptest.New(jmaptest.Options{Admin: administrator}), jmaptest.New(jmaptest.Options{Admin: administrator})
+	defer from.Close()
+	defer to.Close()
+	for _, s := range []*jmaptest.Server{from, to} {
+		s.AddUser(jmaptest.User{Login: "alice", Emails: []string{"alice@example.org"}})
+	}
+	from.Deliver("alice", jmaptest.Message{Mailboxes: []string{"Inbox"}, Raw: []byte("Subject: x\r\n\r\nx\r\n")})
+	from.AddScript("alice", "rules", "keep;", true)
+	r := running(t, from, to, "[[account]]\nold = \"alice\"\ntypes = [\"Email\"]\n")
+	for _, step := range []Step{CopyStep, VerifyStep} {
+		if tally, err := r.Do(t.Context(), step, nil, false); err != nil || tally[Done] != 1 {
+			t.Fatalf("%s: %v, %v", step, tally, err)
+		}
+	}
+	if len(to.Messages("alice")) != 1 || len(to.Scripts("alice")) != 0 {
+		t.Errorf("there are %d messages and %d scripts", len(to.Messages("alice")), len(to.Scripts("alice")))
+	}
+	if text := r.jobs[0].Steps[CopyStep].Summary(); !strings.Contains(text, "partial: ") {
+		t.Errorf("it is told as %q", text)
+	}
+}
