@@ -78,6 +78,7 @@ func (a *app) root() *cobra.Command {
 		a.migrateCommand(),
 		a.demoCommand(),
 		a.versionCommand(),
+		a.manualCommand(),
 	)
 	root.Long = about
 	root.SilenceErrors, root.SilenceUsage = true, true
