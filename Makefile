@@ -20,6 +20,7 @@ test: needs check
 	CGO_ENABLED=1 go test -race -timeout 14m ./...
 # Each write, request and byte in turn, of which the race detector leaves time for samples.
 	go test -timeout 14m ./archive ./importer
+	go test -timeout 14m -run TestEachState ./internal/e2e
 
 check:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "run gofmt -w on:" $$files; exit 1; }

@@ -54,14 +54,14 @@ func bench() error {
 	case *delaying != "":
 		return obeyDelay(*delaying)
 	}
-	if *cut || os.Getenv(apartEnv) != "" {
+	if !*syncing && (*cut || os.Getenv(apartEnv) != "") { // three machines do not fit into two
 		if err := apart(); err != nil {
 			return err
 		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	fmt.Printf("%s, %s/%s, %s; %s; %d rounds\n\n", time.Now().Format("2006-01-02 15:04"), runtime.GOOS, runtime.GOARCH, runtime.Version(), kind(), *rounds)
+	fmt.Printf("%s, %s/%s, %s; %s\n\n", time.Now().Format("2006-01-02 15:04"), runtime.GOOS, runtime.GOARCH, runtime.Version(), kind())
 	if *growing != "" {
 		counts, err := numbers(*growing)
 		if err != nil {
