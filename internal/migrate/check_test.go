@@ -38,8 +38,14 @@ func hooks(events func(Event)) Hooks {
 // running is a run over all accounts of two servers.
 func running(t *testing.T, from, to *jmaptest.Server, more string) *Run {
 	t.Helper()
-	p, err := ReadPlan(planOf(t, fmt.Sprintf("[old]\nurl = %q\ncredentials = \"env:X\"\ngive-up-after = \"50ms\"\n[new]\nurl = %q\ncredentials = \"env:X\"\n"+
-		"[accounts]\nall = true\nexcept = [\"admin\"]\n%s", from.URL, to.URL, more), ""))
+	return runningFor(t, time.Minute, from, to, more)
+}
+
+// runningFor is running, and how long to try while the old server can't be reached.
+func runningFor(t *testing.T, giveUpAfter time.Duration, from, to *jmaptest.Server, more string) *Run {
+	t.Helper()
+	p, err := ReadPlan(planOf(t, fmt.Sprintf("[old]\nurl = %q\ncredentials = \"env:X\"\ngive-up-after = \"%s\"\n[new]\nurl = %q\ncredentials = \"env:X\"\n"+
+		"[accounts]\nall = true\nexcept = [\"admin\"]\n%s", from.URL, giveUpAfter, to.URL, more), ""))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func TestAServerThatIsGoneEndsTheStep(t *testing.T) {
 			s.AddUser(jmaptest.User{Login: login, Emails: []string{login + "@example.org"}})
 		}
 	}
-	r := running(t, from, to, "")
+	r := runningFor(t, 50*time.Millisecond, from, to, "")
 	r.Plan.Concurrency = 1
 	from.Close()
 	tally, err := r.Do(t.Context(), CutoverStep, nil, true)
