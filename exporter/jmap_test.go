@@ -367,7 +367,10 @@ func TestJMAPChangesDuringTheListing(t *testing.T) {
 					w.deliver(i)
 				}
 				pages := 0
+				var one sync.Mutex // pages by id and by anchor may come side by side
 				w.hook(func(body string) {
+					one.Lock()
+					defer one.Unlock()
 					byIDs := strings.Contains(body, `"Email/get"`) && strings.Contains(body, `"ids":["`)
 					if (byIDs || strings.Contains(body, `"Email/query"`) && strings.Contains(body, `"anchor"`)) && pages < 5 {
 						pages++
