@@ -105,8 +105,11 @@ func (e *export) lookAhead(ctx context.Context, c combiner, types []account.Type
 			since[t.Name] = s
 		}
 	}
+	e.mu.Lock()
+	asked := maps.Clone(e.ahead)
+	e.mu.Unlock()
 	lists := c.lists(ctx, slices.DeleteFunc(e.inScope(types), func(t account.Type) bool {
-		return t.Named || !e.src.Has(t) || e.ahead[t.Name] != nil
+		return t.Named || !e.src.Has(t) || asked[t.Name] != nil
 	}), since)
 	e.mu.Lock()
 	defer e.mu.Unlock()
