@@ -2,7 +2,7 @@
 
 # What the tests need beside Go: a real Cyrus, the programs with which anyone
 # may open an archive, and a C compiler for the race detector.
-PACKAGES  = cyrus-imapd cyrus-caldav sasl2-bin libsasl2-modules zstd sqlite3 gcc libc6-dev
+PACKAGES  = cyrus-imapd cyrus-caldav sasl2-bin libsasl2-modules zstd sqlite3 gcc libc6-dev chromium
 PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME  = 15s
 
@@ -13,12 +13,14 @@ ROOT := $(filter 0,$(shell id -u))
 
 build:
 	CGO_ENABLED=0 go build -o mailhaul ./cmd/mailhaul
+	./mailhaul manual dist
 
 test: needs check
 	$(if $(ROOT),MAILHAUL_REQUIRE_CYRUS=1,@echo "Not root: the tests on a real Cyrus are left out.";) \
 	CGO_ENABLED=1 go test -race -timeout 14m ./...
 # Each write, request and byte in turn, of which the race detector leaves time for samples.
 	go test -timeout 14m ./archive ./importer
+	go test -timeout 14m -run TestEachState ./internal/e2e
 
 check:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "run gofmt -w on:" $$files; exit 1; }

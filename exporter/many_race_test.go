@@ -2,6 +2,9 @@
 
 package exporter
 
+// raced says whether the race detector is at work.
+const raced = true
+
 // manyMessages is how large an account tests make where a large one counts: SQLite
 // without cgo is ten times as slow under the race detector.
 const manyMessages = 1000

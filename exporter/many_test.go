@@ -2,6 +2,9 @@
 
 package exporter
 
+// raced says whether the race detector is at work.
+const raced = false
+
 // manyMessages is how large an account tests make where a large one counts.
 const manyMessages = 5000
 

@@ -29,6 +29,9 @@ type typed struct {
 func manyTypes() []jmaptest.Profile {
 	var list []jmaptest.Profile
 	for _, p := range []jmaptest.Profile{jmaptest.Strict, jmaptest.Stalwart015, jmaptest.Stalwart016, jmaptest.Cyrus36} {
+		if raced && (p.Name == jmaptest.Stalwart015.Name || p.Name == jmaptest.Stalwart016.Name) {
+			continue // importer.TestAllTypesMove exports from them, without it
+		}
 		p.VacationCloses = false // another test's
 		list = append(list, narrow(p, 16))
 	}
@@ -240,7 +243,8 @@ func (w *typed) change() {
 
 // Whenever an export is stopped, the next one goes on, and no blob comes twice.
 func TestJMAPEveryTypeAfterCancellations(t *testing.T) {
-	for _, p := range []jmaptest.Profile{manyTypes()[0], manyTypes()[3]} {
+	cyrus := len(manyTypes()) - 1
+	for _, p := range []jmaptest.Profile{manyTypes()[0], manyTypes()[cyrus]} {
 		t.Run(p.Name, func(t *testing.T) {
 			w := newTyped(t, p)
 			src := w.alice(t)

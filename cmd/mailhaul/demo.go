@@ -95,7 +95,7 @@ func (a *app) demo(ctx context.Context, dir string) (*demonstrated, error) {
 	}
 
 	a.screen.say(fmt.Sprintf("mailhaul -u %s verify %s %s", after.URL, saved.Archive, demoUser.Login))
-	if err := a.verifyArchive(ctx, ar, d.Verified); err != nil {
+	if err := a.verifyArchive(ctx, ar, 0, d.Verified); err != nil {
 		return nil, err
 	}
 	if err := a.verifyServer(ctx, ar, to, demoUser.Login, importer.VerifyOptions{}, d.Verified); err != nil {

@@ -36,7 +36,7 @@ var exits = []exit{
 	{exitUsage, isA[*usageError], "", false},
 	{exitInterrupted, isA[*interruptedError], "", true},
 	{exitItems, isA[*itemsError], "The same command tries again what failed, and nothing else.", false},
-	{exitItems, isA[*accountsError], "`mailhaul migrate status PLAN` and the report say what to do for each. The same command does what is\nnot done, and nothing else.", false},
+	{exitItems, isA[*accountsError], "`mailhaul migrate status PLAN` and the report say what to do\nfor each. The same command does what is not done, and nothing else.", false},
 	{exitDifferences, isA[*differencesError], "`import account` puts right what can be; then verify again.", false},
 	{exitInterrupted, cancelled, "", true},
 	{exitRefused, ofKind(jmapclient.Unauthorized), "Check -c: `user:password`, or the password of the user admin alone. " +

@@ -96,10 +96,8 @@ func (l *look) stats(ctx context.Context) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	in, years, senders, sizes := map[string]*share{}, counter{}, counter{}, counter{}
-	for _, f := range tree {
-		in[f.ID] = &share{Name: f.Path}
-	}
+	count := counting(tree)
+	years, senders, sizes := counter{}, counter{}, counter{}
 	for r, err := range l.ar.Objects(l.at, account.Email) {
 		if err == nil {
 			err = ctx.Err()
@@ -110,14 +108,8 @@ func (l *look) stats(ctx context.Context) (*report, error) {
 		bytes := r.Object.Int("size")
 		s.Messages++
 		s.Bytes += bytes
-		if !inSet(r.Object, "keywords", "$seen") {
+		if count(r.Object) {
 			s.Unread++
-		}
-		for _, id := range r.Object.Set("mailboxIds") {
-			if f := in[id]; f != nil {
-				f.Messages++
-				f.Bytes += bytes
-			}
 		}
 		years.add(r.Object.Time("receivedAt").Format("2006"), bytes)
 		senders.add(senderAddress(r.Object), bytes)
@@ -125,7 +117,7 @@ func (l *look) stats(ctx context.Context) (*report, error) {
 		s.addLarge(large{r.Object.ID(), bytes, account.Describe(r.Object)})
 	}
 	for _, f := range tree {
-		s.Folders = append(s.Folders, *in[f.ID])
+		s.Folders = append(s.Folders, share{f.Path, f.Messages, f.Bytes})
 	}
 	for _, c := range sizeClasses {
 		if n := sizes[c.name]; n != nil {

@@ -413,7 +413,7 @@ func writeStatus(w io.Writer, st *migrate.Status) {
 	table := st.Table()
 	writeSteps(w, migrate.Steps, func(step migrate.Step, state migrate.State) int { return table[step][state] })
 	writeTrouble(w, st.Accounts, migrate.Steps)
-	if st.Borrowed > 0 {
+	if st.Borrowed > 0 && !st.Running { // else it is at work with them
 		fmt.Fprintf(w, "\n%s not returned: `mailhaul migrate return-sign-ins %s`\n",
 			plural(int64(st.Borrowed), "borrowed sign-in is", "borrowed sign-ins are"), shellWord(st.Plan))
 	}

@@ -46,6 +46,9 @@ func boardLines(v migrate.View, now time.Time, width, height int, colour bool) [
 		}
 		lines = append(lines, text)
 	}
+	for i, l := range lines {
+		lines[i] = strings.TrimRight(l, " ")
+	}
 	return lines[:min(len(lines), max(height, 1))]
 }
 
@@ -67,6 +70,7 @@ func overall(v *migrate.View, width int) string {
 	} else if v.Accounts > 0 {
 		full = v.Finished() * room / v.Accounts
 	}
+	full = min(max(full, 0), room)
 	return left + " [" + strings.Repeat("=", full) + strings.Repeat(" ", room-full) + "] " + right
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,6 +32,7 @@ func server(ts *testscript.TestScript, name string) *jmaptest.Server {
 
 // cmdServer starts a server. It takes, in this order of work:
 //
+//	profile=NAME            it behaves as this one of jmaptest's
 //	admin=LOGIN:PASSWORD    an administrator
 //	user=LOGIN:PASSWORD     an account of an ordinary user (several)
 //	token=LOGIN:TOKEN       one that signs in with a bearer token
@@ -52,6 +54,13 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 		switch key {
 		case "admin":
 			o.Admin = [2]string{login, password}
+			continue
+		case "profile":
+			i := slices.IndexFunc(jmaptest.Profiles, func(p jmaptest.Profile) bool { return p.Name == value })
+			if i < 0 {
+				ts.Fatalf("there is no profile %s", value)
+			}
+			o.Profile = jmaptest.Profiles[i]
 			continue
 		case "user":
 		case "token":

@@ -74,26 +74,35 @@ func reachesTop(objects map[string]account.Object, id string) bool {
 
 // fill counts what lies in each folder.
 func fill(ar *archive.Archive, at int, tree []*folder) error {
-	byID := map[string]*folder{}
-	for _, f := range tree {
-		byID[f.ID] = f
-	}
+	count := counting(tree)
 	for r, err := range ar.Objects(at, account.Email) {
 		if err != nil {
 			return err
 		}
-		seen := slices.Contains(r.Object.Set("keywords"), "$seen")
-		for _, id := range r.Object.Set("mailboxIds") {
+		count(r.Object)
+	}
+	return nil
+}
+
+// counting adds a message to each folder that it lies in.
+func counting(tree []*folder) func(o account.Object) (unread bool) {
+	byID := map[string]*folder{}
+	for _, f := range tree {
+		byID[f.ID] = f
+	}
+	return func(o account.Object) bool {
+		unread := !inSet(o, "keywords", "$seen")
+		for _, id := range o.Set("mailboxIds") {
 			if f := byID[id]; f != nil {
 				f.Messages++
-				f.Bytes += r.Object.Int("size")
-				if !seen {
+				f.Bytes += o.Int("size")
+				if unread {
 					f.Unread++
 				}
 			}
 		}
+		return unread
 	}
-	return nil
 }
 
 // findFolder finds a folder by path or id.

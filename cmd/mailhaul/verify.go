@@ -51,18 +51,18 @@ of downloads (--sample), or everything (--full).`,
 			return nil, err
 		}
 		defer ar.Close()
+		if at != "" || len(args) == 2 {
+			if o.At, err = snapshotAt(cmd, ar, at); err != nil {
+				return nil, err
+			}
+		}
 		done := &verified{Archive: ar.path}
-		err = a.verifyArchive(ctx, ar, done)
+		err = a.verifyArchive(ctx, ar, o.At, done)
 		if err == nil && len(args) == 2 {
-			if o.At, err = snapshotAt(cmd, ar, at); err == nil {
-				if rec, err := ar.recordAt(o.At); err == nil && rec != nil {
-					done.Scope = rec.Scope
-				}
-				var client *jmapclient.Client
-				if client, err = a.dial(ctx, cmd); err == nil {
-					defer client.Close()
-					err = a.verifyServer(ctx, ar, client, args[1], o, done)
-				}
+			var client *jmapclient.Client
+			if client, err = a.dial(ctx, cmd); err == nil {
+				defer client.Close()
+				err = a.verifyServer(ctx, ar, client, args[1], o, done)
 			}
 		}
 		return &report{done, done.text}, done.verdict(err)
@@ -73,27 +73,27 @@ of downloads (--sample), or everything (--full).`,
 // verified is what a verification has to show.
 type verified struct {
 	Archive string                 `json:"archive"`
-	Lacks   int64                  `json:"lacks"` // items that the export could not take
+	Lacks   int64                  `json:"lacks"` // items that the export of the snapshot could not take
 	Offline *archive.VerifyReport  `json:"offline,omitempty"`
 	Account string                 `json:"account,omitempty"`
 	Server  string                 `json:"server,omitempty"`
 	Online  *importer.VerifyReport `json:"online,omitempty"`
+	At      int                    `json:"at,omitempty"`            // the snapshot that was asked for
 	Scope   *archive.Scope         `json:"snapshotScope,omitempty"` // where it is partial
 }
 
-// verifyArchive checks an archive against itself.
-func (a *app) verifyArchive(ctx context.Context, ar *opened, done *verified) (err error) {
+// verifyArchive checks an archive against itself, and counts what one snapshot lacks.
+func (a *app) verifyArchive(ctx context.Context, ar *opened, at int, done *verified) (err error) {
 	done.Offline, err = ar.Verify(ctx, a.reading("archive"))
 	if err != nil {
 		return err
 	}
-	snapshots, err := ar.Snapshots()
-	if err != nil {
+	rec, err := ar.recordAt(at)
+	if err != nil || rec == nil {
 		return err
 	}
-	if n := len(snapshots); n > 0 {
-		_, done.Lacks = failedOf(&snapshots[n-1])
-	}
+	_, done.Lacks = failedOf(rec)
+	done.At, done.Scope = at, rec.Scope
 	return nil
 }
 
@@ -148,7 +148,11 @@ func (d *verified) text(w io.Writer) {
 	}
 	writeArchiveCheck(w, d.Archive, d.Offline)
 	if d.Lacks > 0 {
-		fmt.Fprintf(w, "The last export could not take %s: `mailhaul status %s` names them.\n", plural(d.Lacks, "item", "items"), shellWord(d.Archive))
+		which, where := "The last export", "status "+shellWord(d.Archive)
+		if d.At > 0 {
+			which, where = fmt.Sprint("The export of snapshot ", d.At), "inspect "+shellWord(d.Archive)+" failures"
+		}
+		fmt.Fprintf(w, "%s could not take %s: `mailhaul %s` names them.\n", which, plural(d.Lacks, "item", "items"), where)
 	}
 	if d.Online != nil {
 		d.compared(w)

@@ -2,6 +2,7 @@
 //
 //	go run ./internal/bench                      # the default scenarios
 //	go run ./internal/bench -servers cyrus -rtt 100 -sizes mixed
+//	go run ./internal/bench -sync -messages 5000   # sync beside export and import alone
 //	go run ./internal/bench -growth 1000,10000,100000
 //
 // Each scenario is a server (a real Cyrus; jmaptest over HTTP in a process of

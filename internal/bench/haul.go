@@ -78,9 +78,6 @@ func (h haul) run(ctx context.Context, messages int) (figure, error) {
 	}
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
-	if os.Getenv("BENCH_TRACE") != "" {
-		cmd.Stderr = os.Stderr
-	}
 	began := time.Now()
 	if err := cmd.Run(); err != nil {
 		return figure{}, fmt.Errorf("%s: %w: %s", h.Do, err, complaint.String())

@@ -54,7 +54,7 @@ func bench() error {
 	case *delaying != "":
 		return obeyDelay(*delaying)
 	}
-	if *cut || os.Getenv(apartEnv) != "" {
+	if !*syncing && (*cut || os.Getenv(apartEnv) != "") { // three machines do not fit into two
 		if err := apart(); err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"mailhaul/archive"
@@ -25,7 +24,7 @@ func (s *scenario) syncs(ctx context.Context) error {
 		return err
 	}
 	defer other.Close()
-	far, err := away(other.Addr(), s.rtt)
+	far, err := startProxy(other.Addr(), s.rtt)
 	if err != nil {
 		return err
 	}
@@ -37,35 +36,30 @@ func (s *scenario) syncs(ctx context.Context) error {
 		{"import", to.restore},
 		{"sync", func(ctx context.Context) (figure, error) { return s.sync(ctx, &to) }},
 	}
-	took := make([][]time.Duration, len(lines))
-	last := make([]figure, len(lines))
-	var ratios []float64
+	list := make([]measured, len(lines))
+	slower := measured{}
 	for range s.rounds {
 		for i, l := range lines {
 			f, err := l.run(ctx)
 			if err != nil {
 				return fmt.Errorf("%s: %w", l.name, err)
 			}
-			took[i], last[i] = append(took[i], f.took), f
+			list[i].figures = append(list[i].figures, f)
 		}
-		n := len(took[0]) - 1
-		ratios = append(ratios, took[2][n].Seconds()/max(took[0][n], took[1][n]).Seconds())
+		n := len(list[0].figures) - 1
+		slower.figures = append(slower.figures, slowest(list[0].figures[n], list[1].figures[n]))
 	}
-	slices.Sort(ratios)
-	for i, l := range lines {
-		slices.Sort(took[i])
-		f := last[i]
-		f.took = took[i][len(took[i])/2]
-		name := l.name
-		if i == 0 {
-			name = fmt.Sprintf("**sync**, %s to %s, %v, %d %s messages: %s", s.name, s.name, s.rtt, s.n, s.class.name, name)
-		}
-		if i == len(lines)-1 {
-			name = fmt.Sprintf("%s (%.2f times as long as the slower half; each round: %.2f)", name, ratios[len(ratios)/2], ratios)
-		}
-		row(s.out, name, f, "")
-	}
+	row(s.out, fmt.Sprintf("**sync**, %s to %s, %v, %d %s messages: export alone", s.name, s.name, s.rtt, s.n, s.class.name), list[0].median(), "")
+	row(s.out, "import alone", list[1].median(), "")
+	row(s.out, fmt.Sprintf("sync: %.2f of the slower one's time", slower.ratio(&list[2])), list[2].median(), "")
 	return nil
+}
+
+func slowest(a, b figure) figure {
+	if a.took > b.took {
+		return a
+	}
+	return b
 }
 
 // sync moves the source into an empty account of another server.
@@ -116,19 +110,11 @@ func (h haul) sync(ctx context.Context, from *jmapclient.Account, res *hauled) e
 		ahead, err = importer.Follow(ctx, ar, to, importer.Options{}, importer.Export{Mailboxes: mailboxes, Ended: ended})
 		followed <- err
 	}()
-	began := time.Now()
-	trace := func(what string) {
-		if os.Getenv("BENCH_TRACE") != "" {
-			fmt.Fprintf(os.Stderr, "%s after %v\n", what, time.Since(began).Round(time.Millisecond))
-		}
-	}
 	_, err = exporter.Export(ctx, src, ar, exporter.Options{Mailboxes: func() { close(mailboxes) }})
 	close(ended)
-	trace("exported")
 	if ferr := <-followed; err == nil {
 		err = ferr
 	}
-	trace(fmt.Sprintf("followed: %+v", ahead.Types["Email"]))
 	if err != nil {
 		return err
 	}
@@ -136,7 +122,6 @@ func (h haul) sync(ctx context.Context, from *jmapclient.Account, res *hauled) e
 	if err != nil {
 		return err
 	}
-	trace("imported")
 	done.Ahead(ahead)
 	counts := done.Types["Email"]
 	res.Messages, res.Octets = counts.Created, counts.Bytes

@@ -260,8 +260,8 @@ func TestEachStateOfARealCyrusIsRestored(t *testing.T) {
 		}
 		expectState(t, fmt.Sprint("snapshot ", n), states[n-1], stateOf(c, fresh))
 		differences(t, ar, to, n, c.Broken(), 0)
-		if other := exports + 1 - n; states[n-1].differs(states[other-1]) {
-			differences(t, ar, to, other, c.Broken(), 1)
+		if n == 1 {
+			differences(t, ar, to, exports, c.Broken(), 1)
 		}
 	}
 }

@@ -41,9 +41,6 @@ func stateOf(s interface {
 	return st
 }
 
-// differs says whether two states have other mail.
-func (s state) differs(from state) bool { return !cmp.Equal(s.mail, from.mail) }
-
 // expectState fails unless an account holds exactly what another one did.
 func expectState(t *testing.T, what string, want, got state) {
 	t.Helper()
@@ -128,8 +125,11 @@ func TestEachStateOfAHistoryIsRestored(t *testing.T) {
 		p.VacationCloses = false // another test's
 		t.Run(p.Name, func(t *testing.T) {
 			r, step := chance(t), 1
-			if p.Name != jmaptest.Strict.Name {
-				step = 3
+			switch {
+			case p.Name != jmaptest.Strict.Name && raced:
+				return
+			case p.Name != jmaptest.Strict.Name, raced:
+				step = exports - 1
 			}
 			bubble.Test(t, func(t *testing.T) {
 				dir := filepath.Join(t.TempDir(), "alice")
@@ -153,8 +153,8 @@ func TestEachStateOfAHistoryIsRestored(t *testing.T) {
 					}
 					expectState(t, fmt.Sprint("snapshot ", n), states[n-1], stateOf(fresh, alice))
 					differences(t, ar, to, n, fresh.Broken(), 0)
-					if other := exports + 1 - n; states[n-1].differs(states[other-1]) {
-						differences(t, ar, to, other, fresh.Broken(), 1)
+					if n == 1 {
+						differences(t, ar, to, exports, fresh.Broken(), 1)
 					}
 				}
 			})

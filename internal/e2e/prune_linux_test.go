@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -14,8 +13,7 @@ import (
 // A prune that is killed (kill -9, ten times all over its work) leaves an archive that
 // verifies and holds what is to be kept, and the same prune goes on to the same end.
 func TestKilledPrunesGoOn(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "alice")
-	aHistory(t, chance(t), dir)
+	dir, _ := aHistory(t)
 	want, whole := archived(t, dir), packs(t, dir)
 	command := func(dir string) []string {
 		return slices.Concat([]string{"--json", "archive", "prune", dir}, rules)
@@ -49,15 +47,6 @@ func TestKilledPrunesGoOn(t *testing.T) {
 	if killed < kills*3/4 || moved < 3 {
 		t.Errorf("%d kills came in time, %d amid the moving: too few", killed, moved)
 	}
-}
-
-func copyOf(t *testing.T, dir string) string {
-	t.Helper()
-	again := filepath.Join(t.TempDir(), "alice")
-	if err := os.CopyFS(again, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
-	return again
 }
 
 // aheadEvents is more than what a process tells that nobody has read: a page of them.

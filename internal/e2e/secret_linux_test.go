@@ -176,9 +176,11 @@ func family(pid int) []int {
 // nor in its archives, nor, given otherwise, on a command line.
 func TestNoSecretIsLeftAnywhere(t *testing.T) {
 	t.Parallel()
-	s := startMemory(t).(memory)
-	s.Server.AddUser(jmaptest.User{Login: alice, Password: secret, Emails: []string{alice}})
-	s.Server.AddUser(jmaptest.User{Login: robot, Token: bearing, Emails: []string{robot}})
+	s, to := startMemory(t).(memory), startMemory(t).(memory)
+	for _, s := range []memory{s, to} {
+		s.Server.AddUser(jmaptest.User{Login: alice, Password: secret, Emails: []string{alice}})
+		s.Server.AddUser(jmaptest.User{Login: robot, Token: bearing, Emails: []string{robot}})
+	}
 	for _, login := range []string{alice, robot} {
 		s.Put(login, slices.Collect(mailgen.Sized(91, 10, 2000))...)
 	}
@@ -193,6 +195,14 @@ func TestNoSecretIsLeftAnywhere(t *testing.T) {
 			} {
 				w.run(t, s.URL(), slices.Concat(loud, args)...).expect(t, 0)
 			}
+			both := w
+			both.env = append(slices.Clone(w.env), "MAILHAUL_FROM_URL="+s.URL(), "MAILHAUL_FROM_CREDENTIALS="+alice+":"+secret)
+			sync := []string{"sync", w.login, dir}
+			if w.login == robot {
+				both.env[len(both.env)-1] = "MAILHAUL_FROM_CREDENTIALS=" + bearing
+				sync = append(sync, "--from-auth", "bearer")
+			}
+			both.run(t, to.URL(), slices.Concat(loud, sync)...).expect(t, 0)
 			expectNoSecretIn(t, path)
 		}
 	}

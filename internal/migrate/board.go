@@ -149,7 +149,12 @@ func (b *board) account(name string, state State, text string) {
 		b.sizes[name] = max(b.sizes[name], l.expected)
 		delete(b.lines, name)
 	}
-	b.moved += b.sizes[name]
+	switch state {
+	case Done, Partial, Differs:
+		b.moved += b.sizes[name]
+	default:
+		b.sizes[name] = 0 // they are not going to come
+	}
 	if end := (Ended{name, state, text}); state.bad() || state == Interrupted {
 		b.failed = append(b.failed, end)
 	} else if b.well = append(b.well, end); len(b.well) > shownEnded {
@@ -173,6 +178,9 @@ func (b *board) event(e Event) {
 	case e.Kind == progress.Stage || e.Kind == progress.Finished:
 		// Types go side by side; the messages are what people wait for.
 		mail := e.Stage == account.Email.Name
+		if !mail && (e.Total == 0 || e.Total == e.Done) && l.Phase == e.Phase {
+			return // over in a moment
+		}
 		if !mail && l.Stage == account.Email.Name && l.Phase == e.Phase && l.Done < l.Total {
 			return
 		}

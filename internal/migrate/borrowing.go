@@ -135,7 +135,7 @@ func (r *Run) asUser(ctx context.Context, j *job, o *Outcome, ar *archive.Archiv
 		return err
 	}
 	if !from.Own {
-		_, err = exporter.Export(ctx, exporter.JMAP(user.Account), ar, exporter.Options{Events: r.events(j, Exporting, o.Step, o)})
+		_, err = exporter.Export(ctx, exporter.JMAP(user.Account), ar, exporter.Options{Scope: r.scope(j), Events: r.events(j, Exporting, o.Step, o)})
 	}
 	back()
 	if err != nil {

@@ -92,16 +92,21 @@ func (c *checking) all(ctx context.Context) (err error) {
 	}
 	if c.to, err = c.run.new.open(ctx, c.job.Wanted); err != nil {
 		if jmapclient.KindOf(err) == jmapclient.NoAccount && c.run.provisions(ctx) {
-			c.find(Yellow, "missing", "", "%s is not on the new server yet: provision is going to make it", c.job.New)
+			c.find(Yellow, "missing", "", "not on the new server yet: provision is going to make it")
 			return nil
 		}
 		return err
 	}
 	defer c.to.close()
-	if c.to.ReadOnly {
+	// Changing nothing takes the right to change something (RFC 8620 §5.3).
+	if _, err := c.to.Call(ctx, []string{coreURN, mailURN}, "Mailbox/set", map[string]any{"update": map[string]any{}}, true); c.to.ReadOnly || jmapclient.KindOf(err) == jmapclient.Forbidden {
 		c.find(Red, "rights", "give the credentials of an administrator, or those of "+c.job.New, "this sign-in may not write to %s on the new server", c.job.New)
+	} else if k := jmapclient.KindOf(err); ctx.Err() != nil || k == jmapclient.Unreachable {
+		return &sideError{"new", err}
 	}
-	c.mailboxes(boxes.List)
+	if err := c.mailboxes(ctx, boxes.List); err != nil {
+		return &sideError{"new", err}
+	}
 	c.types()
 	c.quota(ctx)
 	for _, look := range []func(context.Context) error{c.oversized, c.repeats} {
@@ -158,12 +163,20 @@ func names(list []string, all int64) string {
 }
 
 // mailboxes finds those that the new server says it will not take as they are.
-func (c *checking) mailboxes(list []account.Object) {
+func (c *checking) mailboxes(ctx context.Context, list []account.Object) error {
 	var limits struct {
 		MaxMailboxDepth    int64 `json:"maxMailboxDepth"`
 		MaxSizeMailboxName int64 `json:"maxSizeMailboxName"`
 	}
-	_ = json.Unmarshal(c.to.Capabilities[mailURN], &limits) // none told, none checked
+	// An account that the session does not list tells nothing of itself; then the
+	// administrator's own speaks for it. None told, none checked.
+	own, err := c.to.Client.Account(ctx, "")
+	if err != nil && jmapclient.KindOf(err) != jmapclient.NoAccount {
+		return err
+	} else if err == nil {
+		_ = json.Unmarshal(own.Capabilities[mailURN], &limits)
+	}
+	_ = json.Unmarshal(c.to.Capabilities[mailURN], &limits)
 	byID := map[string]account.Object{}
 	for _, o := range list {
 		byID[o.ID()] = o
@@ -197,6 +210,7 @@ func (c *checking) mailboxes(list []account.Object) {
 			c.find(Yellow, f.what, nearest, "%s %s: %s", plural(n, "folder", "folders"), f.why, names(f.paths, n))
 		}
 	}
+	return nil
 }
 
 // cyrusRefuses are characters that Cyrus refuses in a mailbox's name.

@@ -51,7 +51,7 @@ func (r *Run) haul(ctx context.Context, j *job, o *Outcome, remove bool) (err er
 
 // export brings the archive up to date.
 func (r *Run) export(ctx context.Context, j *job, o *Outcome, src exporter.Source, ar *archive.Archive) error {
-	res, err := exporter.Export(ctx, src, ar, exporter.Options{Events: r.events(j, Exporting, o.Step, o)})
+	res, err := exporter.Export(ctx, src, ar, exporter.Options{Scope: r.scope(j), Events: r.events(j, Exporting, o.Step, o)})
 	if err != nil {
 		return &sideError{"old", err}
 	}
@@ -63,11 +63,26 @@ func (r *Run) export(ctx context.Context, j *job, o *Outcome, src exporter.Sourc
 		return err
 	}
 	o.Messages, o.Detail.Snapshot = messages, res.Snapshot.Snapshot
+	if s := res.Snapshot.Scope; s != nil {
+		o.Detail.Scope = s.String()
+	}
 	j.Messages, j.Bytes = messages, bytes
 	if err := r.store.sized(j.Old, j.Group, messages, bytes); err != nil {
 		return &stateError{err}
 	}
 	return nil
+}
+
+// scope is what an account's export is narrowed to, nil: nothing.
+func (r *Run) scope(j *job) *archive.Scope {
+	types := j.Types
+	if len(types) == 0 {
+		types = r.Plan.Types
+	}
+	if len(types) == 0 {
+		return nil
+	}
+	return exporter.Completed(&archive.Scope{Types: types})
 }
 
 // restore brings the archive onto the new server.

@@ -89,6 +89,7 @@ archives = "archives"      # the directory of the archives, the state and the re
 concurrency = %d            # accounts at work at once
 #delete = true             # cutover also removes what is gone from the old server
 #full-verify = true        # compare all bytes, also where that takes downloads
+#types = ["Mailbox", "Email"]  # of data; without it all that there are
 
 # Credentials are references: env:NAME, file:PATH (first line, mode 0600),
 # keyring:SERVICE/USER, or prompt. They stand for user:password, or for the

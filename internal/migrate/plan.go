@@ -13,6 +13,8 @@ import (
 	"time"
 
 	toml "github.com/pelletier/go-toml/v2"
+
+	"mailhaul/account"
 )
 
 // Plan says what is to be moved, from where, to where. It is a TOML file; paths
@@ -22,6 +24,7 @@ type Plan struct {
 	Concurrency int        `toml:"concurrency"` // accounts at work at once
 	Delete      bool       `toml:"delete"`      // cutover also removes what is gone from the old server
 	FullVerify  bool       `toml:"full-verify"` // compare all bytes, also where that takes downloads
+	Types       []string   `toml:"types"`       // of data, none: all
 	Provision   Provision  `toml:"provision"`
 	Old         Server     `toml:"old"`
 	New         Server     `toml:"new"`
@@ -69,6 +72,8 @@ type Override struct {
 	OldCredentials string `toml:"old-credentials"`
 	NewCredentials string `toml:"new-credentials"`
 	Skip           bool   `toml:"skip"`
+	// Types of data that are moved, in place of the plan's.
+	Types []string `toml:"types"`
 
 	oldPassword, newPassword string // of the CSV alone
 }
@@ -82,8 +87,7 @@ func ReadPlan(file string) (*Plan, error) {
 		return nil, fmt.Errorf("could not read the plan: %w", err)
 	}
 	p := &Plan{path: file}
-	d := toml.NewDecoder(strings.NewReader(string(b)))
-	if err := d.DisallowUnknownFields().Decode(p); err != nil {
+	if err := decode(string(b), p); err != nil {
 		return nil, planError(file, err)
 	}
 	if err := p.check(); err != nil {
@@ -104,6 +108,16 @@ func ReadPlan(file string) (*Plan, error) {
 	return p, nil
 }
 
+// decode reads TOML. The library panics where a date stands for a text (2.2.4).
+func decode(text string, p *Plan) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("a value is of another kind than it has to be: texts are in quotation marks")
+		}
+	}()
+	return toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields().Decode(p)
+}
+
 // planError has the line of each mistake.
 func planError(file string, err error) error {
 	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok {
@@ -118,7 +132,7 @@ func planError(file string, err error) error {
 		line, _ := e.Position()
 		return fmt.Errorf("%s:%d: %s", file, line, strings.TrimPrefix(e.Error(), "toml: "))
 	}
-	return fmt.Errorf("%s: %w", file, err)
+	return fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "toml: "))
 }
 
 func (p *Plan) check() error {
@@ -126,6 +140,9 @@ func (p *Plan) check() error {
 	p.Concurrency = cmp.Or(p.Concurrency, defaultConcurrency)
 	if p.Concurrency < 1 {
 		return fmt.Errorf("concurrency is a number of accounts above zero, not %d", p.Concurrency)
+	}
+	if err := checkTypes(p.Types); err != nil {
+		return err
 	}
 	for _, s := range []struct {
 		name string
@@ -155,6 +172,22 @@ func (p *Plan) check() error {
 			if err := checkReference(ref); err != nil {
 				return fmt.Errorf("[[account]] %s: %w", o.Old, err)
 			}
+		}
+		if err := checkTypes(o.Types); err != nil {
+			return fmt.Errorf("[[account]] %s: %w", o.Old, err)
+		}
+	}
+	return nil
+}
+
+func checkTypes(types []string) error {
+	for _, name := range types {
+		if _, ok := account.TypeByName(name); !ok {
+			var all []string
+			for _, t := range account.Types {
+				all = append(all, t.Name)
+			}
+			return fmt.Errorf("types: there is no %s; there are %s", name, strings.Join(all, ", "))
 		}
 	}
 	return nil

@@ -96,7 +96,11 @@ func (r *Run) Provision(ctx context.Context, only []string, o ProvisionOptions, 
 	if err != nil {
 		return nil, nil, err
 	}
-	r.board.begin(ProvisionStep, map[string]int64{})
+	sizes := map[string]int64{} // accounts are counted, not messages
+	for _, j := range jobs {
+		sizes[j.Old] = 0
+	}
+	r.board.begin(ProvisionStep, sizes)
 	tally := Tally{}
 	if !again {
 		jobs = slices.DeleteFunc(jobs, func(j *job) bool {

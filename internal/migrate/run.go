@@ -264,6 +264,7 @@ func (r *Run) one(ctx context.Context, j *job, step Step, do work) (Outcome, err
 	if err := r.note(j, o); err != nil {
 		return o, err
 	}
+	o.Started = time.Now().UTC() // the work itself, without the book-keeping
 	err := do(ctx, j, &o)
 	o.Ended = time.Now().UTC()
 	switch {

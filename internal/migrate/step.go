@@ -71,6 +71,8 @@ type Detail struct {
 	Findings []Finding                  `json:"findings,omitempty"` // of check
 	// Unsubscribed: whether folders are subscribed could not be carried over.
 	Unsubscribed bool `json:"unsubscribed,omitempty"`
+	// Scope is what was moved, in words, where the plan narrows that; "" is all.
+	Scope string `json:"scope,omitempty"`
 	// Snapshot of the archive that was written, sent or compared.
 	Snapshot int   `json:"snapshot,omitempty"`
 	Extra    int64 `json:"extra,omitempty"` // messages on the new server beyond the archive's

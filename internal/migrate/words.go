@@ -64,7 +64,11 @@ func (o Outcome) Summary() string {
 	case VerifyStep:
 		return plural(o.Messages, "message", "messages") + " compared"
 	}
-	return plural(o.Messages, "message", "messages")
+	text := plural(o.Messages, "message", "messages")
+	if o.Detail.Scope != "" {
+		text += " (partial: " + o.Detail.Scope + ")"
+	}
+	return text
 }
 
 func plural(n int64, one, many string) string {

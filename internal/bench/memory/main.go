@@ -5,7 +5,12 @@
 //
 // It ends with 1 when a half held more than 200 MB or a message is missing.
 //
+// With -accounts it moves many small accounts with `mailhaul migrate`, and ends
+// with 1 when that held more than 300 MB or took more than 10 % longer than its
+// steps do.
+//
 //	go run ./internal/bench/memory
+//	go run ./internal/bench/memory -accounts 1000
 package main
 
 import (
@@ -29,11 +34,18 @@ const (
 
 func main() {
 	messages := flag.Int("messages", 20_000, "how many messages to move")
+	accounts := flag.Int("accounts", 0, "move so many accounts of 20 messages with mailhaul migrate in place of one large one")
 	serving := flag.Bool("serve", false, "be the server (the benchmark starts itself this way)")
 	flag.Parse()
 	work := measure
 	if *serving {
 		work = serve
+	}
+	if *accounts > 0 {
+		work, *messages = measureAccounts, *accounts
+		if *serving {
+			work = serveAccounts
+		}
 	}
 	if err := work(*messages); err != nil {
 		fmt.Fprintln(os.Stderr, "memory:", err)
