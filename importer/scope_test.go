@@ -229,9 +229,6 @@ func TestPartsThenTheWholeEndAsTheWhole(t *testing.T) {
 	})
 }
 
-// mostWorlds bounds how many whole worlds a property is checked in.
-const mostWorlds = 15
-
 func TestOnlyTheTypesInScopeAreRestored(t *testing.T) {
 	ar := newArchive(t)
 	snapshot(t, ar, contents{folders: []folder{inbox}, letters: mails(2), scripts: []script{{"a", "keep;", true}}})

@@ -15,6 +15,8 @@ const (
 	detourGroups  = 5
 	everyNth      = 6
 	detourNth     = 12
+	mostWorlds    = 4 // that a property is checked in
+	mostKills     = 3
 	lateImports   = 1
 	largeMails    = 4
 	anyFaults     = "5"

@@ -13,6 +13,8 @@ const (
 	detourGroups  = 15
 	everyNth      = 1
 	detourNth     = 1
+	mostWorlds    = 15 // that a property is checked in
+	mostKills     = 12
 	lateImports   = 3
 	largeMails    = 8
 	anyFaults     = "12"
