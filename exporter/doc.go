@@ -27,6 +27,11 @@
 // together beside it, and what changed last comes with the count and the mailboxes,
 // asked for as soon as the listing has ended and the last blobs are on their way.
 //
+// A run may be narrowed to a scope. It brings that up to date and leaves the rest
+// as the archive has it: nothing outside of the scope is marked gone. Of the
+// snapshots, the newest whose scope covers the run's is where the changes are
+// counted from, so that narrowed and whole exports may take turns.
+//
 // What names a message over time is its id and blobId together, never the id
 // alone: servers give a freed id to another message, and give a message
 // another id when threads merge.

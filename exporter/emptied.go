@@ -22,6 +22,9 @@ var contents = map[string]struct {
 // as long as the archive has something in it that lies outside of the scope: that
 // is not marked as gone, and could be restored nowhere.
 func (e *export) dropEmptied() error {
+	if len(e.present) == 0 {
+		return nil
+	}
 	for _, t := range account.Types {
 		present, ok := e.present[t.Name]
 		if !ok {

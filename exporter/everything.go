@@ -105,12 +105,12 @@ func (e *export) lookAhead(ctx context.Context, c combiner, types []account.Type
 			since[t.Name] = s
 		}
 	}
-	e.mu.Lock() // the vacation response is taken meanwhile
-	left := slices.DeleteFunc(e.inScope(types), func(t account.Type) bool {
-		return t.Named || !e.src.Has(t) || e.ahead[t.Name] != nil
-	})
+	e.mu.Lock()
+	asked := maps.Clone(e.ahead)
 	e.mu.Unlock()
-	lists := c.lists(ctx, left, since)
+	lists := c.lists(ctx, slices.DeleteFunc(e.inScope(types), func(t account.Type) bool {
+		return t.Named || !e.src.Has(t) || asked[t.Name] != nil
+	}), since)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	maps.Copy(e.ahead, lists)

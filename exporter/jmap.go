@@ -26,6 +26,7 @@ type jmapSource struct {
 	// server can; nil when it can't.
 	narrowed bool
 	filter   atomic.Pointer[filter]
+	ahead    ahead // of the listing, whose pages are asked for one after the other
 }
 
 // JMAP is an account on a JMAP server as a source.
@@ -64,7 +65,11 @@ func (s *jmapSource) State(ctx context.Context, t account.Type) (string, error) 
 }
 
 func (s *jmapSource) Page(ctx context.Context, t account.Type, after string) (*SourcePage, error) {
+	if page, err := s.pageAhead(ctx, t, after); page != nil || err != nil {
+		return page, err
+	}
 	args := s.pageArgs(after)
+	args.Ahead = s.aheadOf(after)
 	p, err := s.a.Page(ctx, t, args)
 	switch {
 	case refusesFilter(args, err) && after == "":
@@ -75,6 +80,7 @@ func (s *jmapSource) Page(ctx context.Context, t account.Type, after string) (*S
 	case err != nil:
 		return nil, sourceError(err)
 	}
+	s.keepAhead(args, p)
 	return s.page(ctx, t, args, p)
 }
 

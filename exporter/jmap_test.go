@@ -368,7 +368,8 @@ func TestJMAPChangesDuringTheListing(t *testing.T) {
 				}
 				pages := 0
 				w.hook(func(body string) {
-					if strings.Contains(body, `"Email/query"`) && strings.Contains(body, `"anchor"`) && pages < 5 {
+					byIDs := strings.Contains(body, `"Email/get"`) && strings.Contains(body, `"ids":["`)
+					if (byIDs || strings.Contains(body, `"Email/query"`) && strings.Contains(body, `"anchor"`)) && pages < 5 {
 						pages++
 						do(w, pages)
 					}

@@ -99,6 +99,7 @@ func (s *jmapSource) begin(ctx context.Context) (string, func(context.Context) (
 		if first.Err != nil {
 			return nil, sourceError(first.Err)
 		}
+		s.keepAhead(args, first.Value)
 		return s.page(ctx, account.Email, args, first.Value)
 	}, nil
 }

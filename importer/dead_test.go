@@ -25,10 +25,11 @@ func TestAServerThatTakesNoUploadsEndsTheRun(t *testing.T) {
 	for _, p := range []jmaptest.Profile{jmaptest.Strict, jmaptest.Stalwart07, jmaptest.Cyrus36} {
 		for _, after := range []int{0, 60}[:min(2, 1+4/everyNth)] {
 			bubble.Test(t, func(t *testing.T) {
+				p.Limits.MaxObjectsInSet = 20
 				s, ar := newQuietTarget(t, p), newArchive(t)
 				w := newWire(s.Server)
 				s.over = w
-				ls := mails(2 * batchesAtOnce * batchItems) // more than are under way when it begins
+				ls := mails(2 * batchesAtOnce * 20) // more than are under way when it begins
 				snapshot(t, ar, onlyInbox(ls))
 				w.crash = func(methods string, _ []byte) bool { return isUpload(methods) && len(s.Messages("alice")) >= after }
 				began := time.Now()
@@ -42,7 +43,7 @@ func TestAServerThatTakesNoUploadsEndsTheRun(t *testing.T) {
 				same(t, "failures", res.Failures, []Failure(nil))
 				most := 0
 				if after > 0 {
-					most = batchesAtOnce * batchItems // what was under way then
+					most = batchesAtOnce * 20 // what was under way then
 				}
 				if n := len(s.Messages("alice")); n < after || n > most {
 					t.Errorf("%s: %d messages came in", p.Name, n)

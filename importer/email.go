@@ -67,6 +67,9 @@ func (r *run) emails(ctx context.Context) error {
 
 // tellSwallowed says which messages have no copy of their own.
 func (r *run) tellSwallowed() {
+	if r.alsoBelow > 0 {
+		r.warn("the server keeps identical messages of an account once: %s below %s, and as one with the one that was there", counted(r.alsoBelow, "message is", "messages are"), r.boxes.root.path)
+	}
 	if r.swallowed > 0 {
 		r.warn("the server keeps identical messages of an account once: %s there, but as one with another copy in the same mailbox, "+
 			"or under its received date", counted(r.swallowed, "message is", "messages are"))

@@ -48,6 +48,9 @@ type run struct {
 	// swallowed are messages that the server keeps as one with an identical one,
 	// although they are a copy in the same mailbox or have another date.
 	swallowed int64
+	// alsoBelow are messages that are elsewhere, and that the server keeps as one with their
+	// copies below the mailbox that everything goes into.
+	alsoBelow int64
 	oneByOne  atomic.Bool // blobs do not go up many in one call
 	isFull    bool        // and a message was named for it; under locks.serial
 	ration    ration

@@ -81,3 +81,49 @@ func TestARestoreIntoAMailboxThatLosesAnswersAndIsKilledDoublesNothing(t *testin
 		})
 	}
 }
+
+func TestIntoAMailboxOfAServerThatKeepsIdenticalMessagesOnceAddsTheMailbox(t *testing.T) {
+	s, ar := newTarget(t, jmaptest.Cyrus36), newArchive(t)
+	ls := inProjects()[:6]
+	snapshot(t, ar, contents{folders: projects, letters: ls})
+	s.imports(ar, Options{Scope: Scope{Mailboxes: []string{"role:inbox"}}})
+	s.Modify("alice", s.idOf(ls[0]), []string{"Inbox"}, []string{"$flagged"})
+	res := s.imports(ar, Options{Into: "Restored"})
+	var want []string
+	for i, l := range ls {
+		var boxes []string
+		for _, id := range l.boxes {
+			boxes = append(boxes, "Restored/"+strings.Replace(projectPaths[id], "Inbox", "INBOX", 1))
+		}
+		switch i {
+		case 0:
+			boxes, l.keywords = append(boxes, "Inbox"), []string{"$flagged"}
+		case 2:
+			boxes = append(boxes, "Inbox")
+		}
+		want = append(want, line(boxes, l.keywords, l.received, l.raw))
+	}
+	slices.Sort(want)
+	same(t, "messages", s.holds(), want)
+	if !strings.Contains(strings.Join(res.Warnings, "\n"), "once: 2 messages are below Restored") {
+		t.Errorf("warnings: %q", res.Warnings)
+	}
+}
+
+func TestIntoAMailboxOfAServerThatDropsKnownMessageIDs(t *testing.T) {
+	s, ar := newTarget(t, jmaptest.Stalwart07), newArchive(t)
+	untouched := s.adminsMail()
+	ls := mails(5)
+	snapshot(t, ar, onlyInbox(ls))
+	_, err := Import(t.Context(), ar, s.asAdmin(), Options{})
+	must(t, err)
+	before := s.state()
+	res, err := Import(t.Context(), ar, s.asAdmin(), Options{Into: "Restored"})
+	must(t, err)
+	emailCounts(t, res, Counts{Total: 5, Created: 5})
+	s.untouched(before, everything)
+	want := slices.Concat(wants(ls, inboxOnly), wants(ls, map[string]string{"inbox": "Restored/INBOX"}))
+	slices.Sort(want)
+	same(t, "messages", s.holds(), want)
+	untouched(t)
+}

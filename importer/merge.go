@@ -53,6 +53,10 @@ func (r *run) mergeSome(ctx context.Context, merges []merge) error {
 			e = newEdit(t)
 			edits[t.ID()] = e
 		}
+		if m.existing && r.boxes.root != nil { // it lies elsewhere, and keeps its keywords
+			r.alsoBelow++
+			p.keywords = nil
+		}
 		if m.existing && (len(missingIn(keysOf(e.wantBoxes), p.mailboxes)) == 0 || !t.Time("receivedAt").Equal(m.object.Time("receivedAt"))) {
 			r.swallowed++
 		}

@@ -9,14 +9,44 @@ import (
 
 	"pgregory.net/rapid"
 
+	"mailhaul/archive"
+	"mailhaul/internal/bubble"
+	"mailhaul/jmapclient"
 	"mailhaul/jmapclient/jmaptest"
 )
+
+// disturbed is an import that meets faults and is interrupted.
+type disturbed struct {
+	stop, bad int32 // from which request on
+	do        jmaptest.FaultKind
+}
+
+func drawDisturbed(rt *rapid.T) disturbed {
+	return disturbed{int32(rapid.IntRange(1, 40).Draw(rt, "stop")), int32(rapid.IntRange(1, 20).Draw(rt, "bad")),
+		rapid.SampledFrom([]jmaptest.FaultKind{jmaptest.DropAfter, jmaptest.DropBefore, jmaptest.CutBody, jmaptest.WrongSize}).Draw(rt, "fault")}
+}
+
+// run imports under it, which may well fail: that is the point.
+func (d disturbed) run(s *target, ar *archive.Archive, acc *jmapclient.Account) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var n atomic.Int32
+	s.Inject(jmaptest.Fault{Do: d.do, Times: 2, Bytes: 10, Match: func(r jmaptest.Request) bool {
+		i := n.Add(1)
+		if i == d.stop {
+			cancel()
+		}
+		return i >= d.bad && r.Kind == "api"
+	}})
+	_, _ = Import(ctx, ar, acc, Options{})
+	s.ClearFaults()
+}
 
 // TestAnyFaultsThenACleanRunEndExactlyOnce imports random accounts under random
 // faults and interruptions, again and again; a clean run at the end leaves
 // every message there once, where it belongs.
 func TestAnyFaultsThenACleanRunEndExactlyOnce(t *testing.T) {
-	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue { // each takes a second of waiting for retries
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue { // each is a whole account, several times
 		must(t, f.Value.Set(anyFaults))
 		defer func() { must(t, f.Value.Set(f.DefValue)) }()
 	}
@@ -25,50 +55,40 @@ func TestAnyFaultsThenACleanRunEndExactlyOnce(t *testing.T) {
 			{}, {ReuseIDs: true}, {MergeThreads: true}, {HistoryEntries: 20}, withoutDigests(true), {UploadKeep: 3000},
 			{OmitEmpty: true, NoCreationIDsInBlobID: true, SpamHeader: "X-Spam-Status: Yes"}, jmaptest.Stalwart07,
 		}).Draw(rt, "profile")
-		s, ar := newTarget(t, profile), newArchive(t)
-		defer s.Close()
-		open, untouched := s.account, func(testing.TB) {}
-		if profile.DropKnownMessageID {
-			open, untouched = s.asAdmin, s.adminsMail()
-		}
 		ls := drawLetters(rt)
-		folders := []folder{inbox, {id: "p", name: "Projects"}, {id: "q", name: "Quiet", parent: "p"}}
-		snapshot(t, ar, contents{folders: folders, letters: ls})
-		there := 0
-		for _, l := range ls {
-			if rapid.IntRange(0, 9).Draw(rt, "there already") == 0 && len(l.boxes) > 0 && l.boxes[0] == "inbox" {
-				l.keywords = nil
-				s.put(l, "Inbox")
-				there++
+		there := rapid.SliceOfN(rapid.IntRange(0, 9), len(ls), len(ls)).Draw(rt, "there already where 0")
+		runs := rapid.SliceOfN(rapid.Custom(drawDisturbed), 0, 4).Draw(rt, "runs")
+		var failures []Failure
+		var got, want []string
+		bubble.Test(t, func(t *testing.T) {
+			s, ar := newQuietTarget(t, profile), newArchive(t)
+			open, untouched := s.account, func(testing.TB) {}
+			if profile.DropKnownMessageID {
+				open, untouched = s.asAdmin, s.adminsMail()
 			}
-		}
-		for range rapid.IntRange(0, 4).Draw(rt, "runs") {
-			ctx, cancel := context.WithCancel(context.Background())
-			var n atomic.Int32
-			stop := int32(rapid.IntRange(1, 40).Draw(rt, "stop"))
-			bad := int32(rapid.IntRange(1, 20).Draw(rt, "bad"))
-			do := rapid.SampledFrom([]jmaptest.FaultKind{jmaptest.DropAfter, jmaptest.DropBefore, jmaptest.CutBody, jmaptest.WrongSize}).Draw(rt, "fault")
-			s.Inject(jmaptest.Fault{Do: do, Times: 2, Bytes: 10, Match: func(r jmaptest.Request) bool {
-				i := n.Add(1)
-				if i == stop {
-					cancel()
+			folders := []folder{inbox, {id: "p", name: "Projects"}, {id: "q", name: "Quiet", parent: "p"}}
+			snapshot(t, ar, contents{folders: folders, letters: ls})
+			for i, l := range ls {
+				if there[i] == 0 && len(l.boxes) > 0 && l.boxes[0] == "inbox" {
+					l.keywords = nil
+					s.put(l, "Inbox")
 				}
-				return i >= bad && r.Kind == "api"
-			}})
-			_, _ = Import(ctx, ar, open(), Options{}) // may well fail: that is the point
-			cancel()
-			s.ClearFaults()
+			}
+			for _, d := range runs {
+				d.run(s, ar, open())
+			}
+			res, err := Import(context.Background(), ar, open(), Options{})
+			must(t, err)
+			failures = res.Failures
+			got, want = s.holds(), wants(ls, map[string]string{"inbox": "Inbox", "p": "Projects", "q": "Projects/Quiet"})
+			untouched(t)
+		})
+		if len(failures) > 0 {
+			rt.Fatalf("failures of a clean run: %+v", failures)
 		}
-		res, err := Import(context.Background(), ar, open(), Options{})
-		must(t, err)
-		if len(res.Failures) > 0 {
-			rt.Fatalf("failures of a clean run: %+v", res.Failures)
-		}
-		got, want := s.holds(), wants(ls, map[string]string{"inbox": "Inbox", "p": "Projects", "q": "Projects/Quiet"})
 		if fmt.Sprint(got) != fmt.Sprint(want) {
-			rt.Fatalf("%d messages (%d were there), want %d:\n%s\nwant\n%s", len(got), there, len(want), got, want)
+			rt.Fatalf("%d messages, want %d:\n%s\nwant\n%s", len(got), len(want), got, want)
 		}
-		untouched(t)
 	})
 }
 

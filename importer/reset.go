@@ -169,11 +169,11 @@ func (e *edit) keepWords() {
 func (r *run) nowApplied(e archive.Entry, o account.Object) applied {
 	was := readApplied(e.Applied)
 	a := appliedOf(o, was.Created)
-	a.Mailboxes = union(a.Mailboxes, r.scope.outside(was.Mailboxes))
+	a.Mailboxes = sortedUnion(a.Mailboxes, r.scope.outside(was.Mailboxes))
 	return a
 }
 
-// union is the sorted union of two sets.
-func union(a, b []string) []string {
+// sortedUnion is the sorted union of two sets.
+func sortedUnion(a, b []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
 }

@@ -14,6 +14,7 @@ const (
 	detourMails   = 50
 	detourGroups  = 5
 	everyNth      = 6
+	detourNth     = 12
 	lateImports   = 1
 	largeMails    = 4
 	anyFaults     = "5"

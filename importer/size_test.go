@@ -12,6 +12,7 @@ const (
 	detourMails   = 300
 	detourGroups  = 15
 	everyNth      = 1
+	detourNth     = 1
 	lateImports   = 3
 	largeMails    = 8
 	anyFaults     = "12"

@@ -3,6 +3,8 @@ package jmapclient
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"mailhaul/account"
 )
@@ -54,6 +56,7 @@ type PageArgs struct {
 	Limit  int    // at most maxObjectsInGet, which is also meant by 0
 	Props  []string
 	Total  bool // calculateTotal
+	Ahead  int  // so many ids of the pages behind this one, if the server tells them
 }
 
 // Comparator is RFC 8620 §5.5's.
@@ -69,7 +72,8 @@ type Page struct {
 	State      string           // of Foo/get
 	List       []account.Object // in the server's order, which need not be that of IDs
 	NotFound   []string
-	Total      int64 // -1 not asked or not told
+	Total      int64    // -1 not asked or not told
+	Ahead      []string // ids behind the page's, in the list's order
 }
 
 // Page asks Foo/query and, by back-reference in the same request, Foo/get
@@ -122,8 +126,21 @@ func (a *Account) askPage(t account.Type, p PageArgs) (*question[*Page], error) 
 	}
 	var got GetResult
 	query.read, get.read = into(&asked), readGet(&got)
-	return &question[*Page]{using: using, calls: []*call{query, get}, said: func() *Page {
+	calls := []*call{query, get}
+	var further struct{ IDs []string }
+	if p.Ahead > 0 && a.Client.limits.MaxCallsInRequest > int64(len(calls)) {
+		args := maps.Clone(args)
+		args["limit"] = p.Limit + p.Ahead
+		delete(args, "calculateTotal")
+		more := a.call(t.Name+"/query", args)
+		more.read, more.mayFail = into(&further), true
+		calls = append(calls, more)
+	}
+	return &question[*Page]{using: using, calls: calls, said: func() *Page {
 		page := &Page{QueryState: asked.QueryState, IDs: asked.IDs, State: got.State, List: got.List, NotFound: got.NotFound, Total: -1}
+		if n := len(page.IDs); n < len(further.IDs) && slices.Equal(further.IDs[:n], page.IDs) {
+			page.Ahead = further.IDs[n:]
+		}
 		if p.Total && asked.Total != nil {
 			page.Total = *asked.Total
 		}

@@ -110,7 +110,7 @@ type imported struct {
 	Archive   string           `json:"archive"`
 	DryRun    bool             `json:"dryRun,omitempty"`
 	Result    *importer.Result `json:"result,omitempty"`
-	Scope     *archive.Scope   `json:"scope,omitempty"` // of the snapshot, where it is partial
+	Scope     *archive.Scope   `json:"snapshotScope,omitempty"` // where it is partial
 
 	screen  *screen
 	partial bool // less than the whole snapshot, or not to its place

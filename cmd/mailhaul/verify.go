@@ -78,7 +78,7 @@ type verified struct {
 	Account string                 `json:"account,omitempty"`
 	Server  string                 `json:"server,omitempty"`
 	Online  *importer.VerifyReport `json:"online,omitempty"`
-	Scope   *archive.Scope         `json:"scope,omitempty"` // of the snapshot compared, where it is partial
+	Scope   *archive.Scope         `json:"snapshotScope,omitempty"` // where it is partial
 }
 
 // verifyArchive checks an archive against itself.

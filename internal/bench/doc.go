@@ -1,6 +1,6 @@
 // Bench measures mailhaul against what the server and the wire allow.
 //
-//	go run ./internal/bench                      # the default scenarios, about ten minutes
+//	go run ./internal/bench                      # the default scenarios
 //	go run ./internal/bench -servers cyrus -rtt 100 -sizes mixed
 //	go run ./internal/bench -sync -messages 5000   # sync beside export and import alone
 //	go run ./internal/bench -growth 1000,10000,100000
@@ -19,6 +19,9 @@
 //   - the old way: one blob a request, as many at once as there are processors,
 //     which is what Stalwart's old command-line tool does, bare too.
 //
-// What counts are the ratios: server, proxy and client share one machine with
-// whatever else runs there.
+// With -apart, which is the default where it is possible, the server and the
+// proxy have one half of the processors and the client, whichever it is, the other,
+// as if they were two machines: else what the client computes is taken from the
+// server. What counts are the ratios: the machine is shared with whatever else
+// runs there.
 package main

@@ -61,7 +61,7 @@ func bench() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	fmt.Printf("%s, %s/%s, %s; %s; %d rounds\n\n", time.Now().Format("2006-01-02 15:04"), runtime.GOOS, runtime.GOARCH, runtime.Version(), kind(), *rounds)
+	fmt.Printf("%s, %s/%s, %s; %s\n\n", time.Now().Format("2006-01-02 15:04"), runtime.GOOS, runtime.GOARCH, runtime.Version(), kind())
 	if *growing != "" {
 		counts, err := numbers(*growing)
 		if err != nil {

@@ -237,7 +237,8 @@ type figure struct {
 	octets   int64
 	requests int64
 	took     time.Duration
-	peak     int64 // resident memory, octets; 0 not known
+	toFirst  time.Duration // until the first message was sent
+	peak     int64         // resident memory, octets; 0 not known
 	cpu      time.Duration
 }
 

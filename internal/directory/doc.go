@@ -13,7 +13,7 @@
 // be applied again after it was interrupted anywhere, and one that was applied is
 // empty when it is made anew.
 //
-// version.go tells the APIs apart; principals.go speaks those of /admin and /api,
-// objects.go that of 0.16; compare.go, names.go and passwords.go make the plan,
-// apply.go carries it out.
+// version.go tells the APIs apart; principals.go and principalset.go speak those
+// of /admin and /api, objects.go and objectset.go that of 0.16; compare.go,
+// names.go and passwords.go make the plan, apply.go carries it out.
 package directory

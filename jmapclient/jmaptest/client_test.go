@@ -87,7 +87,7 @@ func (c *client) request(calls ...[2]any) []response {
 	c.t.Helper()
 	var using []string
 	for _, u := range c.using {
-		if !strings.Contains(u, ":") {
+		if !strings.Contains(u, "://") {
 			u = "urn:ietf:params:jmap:" + u
 		}
 		using = append(using, u)
