@@ -30,6 +30,9 @@ func TestQueriesLookUpByWholeKeys(t *testing.T) {
 		t.Error("no candidates")
 	}
 	collect(t, j.Pending(0))
+	end, err := a.End()
+	must(t, err)
+	collect(t, j.Ahead(Place{}, end))
 	collect(t, j.Entries("Email"))
 	collect(t, j.Entries("Email", InFlight, Failed))
 	collect(t, j.Changed(0, 1, account.Email))

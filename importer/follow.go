@@ -37,10 +37,10 @@ const followEvery = 200 * time.Millisecond
 //
 // The target is listed when there is enough to send and not otherwise, once, and
 // from then on by its changes. An account that is rationed by the hour is not
-// worth a head start.
+// worth a head start, and a restore of parts, or to another place, has none.
 func Follow(ctx context.Context, ar *archive.Archive, target *jmapclient.Account, o Options, e Export) (*Result, error) {
 	res := &Result{Types: map[string]Counts{}}
-	if _, ok := target.Using(account.Email); !ok || target.ReadOnly || rationed(target) {
+	if _, ok := target.Using(account.Email); !ok || target.ReadOnly || rationed(target) || o.Scope.IsPart() || o.Into != "" {
 		return res, nil
 	}
 	o.At, o.Delete, o.IMAP = -1, false, nil
