@@ -27,8 +27,8 @@ func (a *Account) asks(t account.Type, method string, props []string) (using, as
 
 // sharing is the property that tells with whom an object is shared, "" for none,
 // and the capability that a request for it uses, "" for none beside the type's.
-// Stalwart up to 0.13 has its own property, which no capability announces; what
-// it says of its Sieve tells it from later ones.
+// Stalwart up to 0.13 has its own property, which no capability announces: it is
+// what a server has that says Stalwart of its Sieve and announces none of these.
 func (a *Account) sharing(t account.Type) (urn, prop string) {
 	if t.Sharing == nil || a.Client == nil || a.Client.noSharing.Load() {
 		return "", ""
@@ -42,7 +42,7 @@ func (a *Account) sharing(t account.Type) (urn, prop string) {
 		}
 	}
 	sieve, _ := account.ParseObject(a.Client.session.Capabilities[sieveURN]) // none says nothing
-	if strings.HasPrefix(sieve.Text("implementation"), "Stalwart JMAP v0.") {
+	if strings.HasPrefix(sieve.Text("implementation"), "Stalwart ") {
 		return "", "acl"
 	}
 	return "", ""

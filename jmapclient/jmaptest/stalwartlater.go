@@ -35,6 +35,7 @@ var Stalwart011 = func() Profile {
 var Stalwart013 = func() Profile {
 	p := Stalwart011
 	p.Name = "stalwart-0.13"
+	p.Capabilities = stalwartCapabilities("Stalwart v1.0.0")
 	p.SessionRedirect, p.AnonymousSession = true, true
 	p.ForgetsSilently = false
 	p.VacationUpdateMakes = true
