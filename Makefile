@@ -17,10 +17,10 @@ build:
 
 test: needs check
 	$(if $(ROOT),MAILHAUL_REQUIRE_CYRUS=1,@echo "Not root: the tests on a real Cyrus are left out.";) \
-	CGO_ENABLED=1 go test -race -timeout 14m ./...
+	CGO_ENABLED=1 go test -race -timeout 30m ./...
 # Each write, request and byte in turn, of which the race detector leaves time for samples.
-	go test -timeout 14m ./archive ./importer
-	go test -timeout 14m -run TestEachState ./internal/e2e
+	go test -timeout 30m ./archive ./importer
+	go test -timeout 30m -run TestEachState ./internal/e2e
 
 check:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "run gofmt -w on:" $$files; exit 1; }

@@ -60,8 +60,11 @@ func apart(kind string, calls []call) bool { return !content(kind, calls) }
 
 // exportStrike is where one of the kills of an export comes, when so many are
 // left: at the beginning, amid the content (most), and behind it (the last ones).
-func exportStrike(r *rand.Rand, left int) *strike {
+// One that is late comes when all workers have stored something.
+func exportStrike(r *rand.Rand, left int, late bool) *strike {
 	switch {
+	case late:
+		return &strike{of: content, after: workers + r.IntN(4)}
 	case left < 5:
 		return &strike{of: apart, after: 4 + r.IntN(8)}
 	case r.IntN(5) == 0:
@@ -86,14 +89,15 @@ func TestKilledExportsGoOn(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, alice)
 			var f fetches
-			for ended := false; !ended; {
+			late := !k.small && exports%2 == 0
+			for ended := false; !ended; late = false {
 				held := heldBlobs(t, path)
 				p.reset()
 				command := exporting(p, alice, dir)
 				if done == k.kills {
 					mailhaul(t, command...).expectDone(t, p)
 					ended = true
-				} else if killed(t, r, p, exportStrike(r, k.kills-done), command...) {
+				} else if killed(t, r, p, exportStrike(r, k.kills-done, late), command...) {
 					done++
 				} else {
 					ended = true

@@ -31,7 +31,7 @@ func TestKilledNarrowedExportsGoOn(t *testing.T) {
 	for n := 0; kills < 6 && n < 40; n++ {
 		held := heldBlobs(t, path)
 		p.reset()
-		if killed(t, r, p, exportStrike(r, 6-kills), append(exporting(p, alice, dir), narrow[n%len(narrow)]...)...) {
+		if killed(t, r, p, exportStrike(r, 6-kills, false), append(exporting(p, alice, dir), narrow[n%len(narrow)]...)...) {
 			kills++
 		}
 		asked := p.fetches()
