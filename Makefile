@@ -20,7 +20,7 @@ test: needs check
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
 # Each write, request and byte in turn, of which the race detector leaves time for samples.
 	go test -timeout 30m ./archive ./importer
-	go test -timeout 30m -run TestEachState ./internal/e2e
+	$(if $(ROOT),MAILHAUL_REQUIRE_CYRUS=1) go test -timeout 30m -run TestEachState ./internal/e2e
 
 check:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "run gofmt -w on:" $$files; exit 1; }

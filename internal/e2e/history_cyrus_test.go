@@ -251,6 +251,9 @@ func TestEachStateOfARealCyrusIsRestored(t *testing.T) {
 		states = append(states, stateOf(c, alice))
 	}
 	for n := 1; n <= exports; n++ {
+		if raced && n != 1 && n != exports {
+			continue
+		}
 		fresh := fmt.Sprintf("fresh%d@example.org", n)
 		c.AddUser(fresh)
 		to := c.dial(fresh)
