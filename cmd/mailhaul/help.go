@@ -28,6 +28,44 @@ func setHelp(root *cobra.Command) {
 	cobra.AddTemplateFunc("commands", commandLines)
 	cobra.AddTemplateFunc("flags", func(f interface{ FlagUsagesWrapped(int) string }) string { return f.FlagUsagesWrapped(helpWidth) })
 	root.SetUsageTemplate(usageTemplate)
+	wrapLong(root)
+}
+
+// wrapLong breaks the descriptions of cmd and of all below it for the terminal.
+func wrapLong(cmd *cobra.Command) {
+	cmd.Long = wrapped(cmd.Long)
+	for _, c := range cmd.Commands() {
+		wrapLong(c)
+	}
+}
+
+// wrapped breaks paragraphs at helpWidth; what has lines that begin with blanks
+// stays as it is.
+func wrapped(text string) string {
+	paragraphs := strings.Split(text, "\n\n")
+	for i, p := range paragraphs {
+		if strings.HasPrefix(p, " ") || strings.Contains(p, "\n ") {
+			continue
+		}
+		var b strings.Builder
+		column := 0
+		for _, word := range strings.Fields(p) {
+			width := runewidth.StringWidth(word)
+			switch {
+			case column == 0:
+			case column+1+width > helpWidth:
+				b.WriteByte('\n')
+				column = 0
+			default:
+				b.WriteByte(' ')
+				column++
+			}
+			b.WriteString(word)
+			column += width
+		}
+		paragraphs[i] = b.String()
+	}
+	return strings.Join(paragraphs, "\n\n")
 }
 
 // commandLines are the commands below cmd, one a line.

@@ -52,9 +52,10 @@ gone from the old server since the copy goes from the new one, too.`, migrate.Cu
 		a.migrateStatusCommand(),
 		a.migrateReturnCommand(),
 	)
-	cmd.Long = `Move all accounts of a server to another one, after a plan: a file that names both servers and
-the accounts. ` + "`mailhaul migrate init`" + ` writes one. An account that fails never stops the others, and what was
-done is never done twice: the same command goes on after anything.`
+	cmd.Long = `Move all accounts of a server to another one, after a plan: a file that names
+both servers and the accounts, which ` + "`mailhaul migrate init`" + ` writes. An account that
+fails never stops the others, and what was done is never done twice: the same
+command goes on after anything.`
 	run := cmd.Commands()[slices.IndexFunc(cmd.Commands(), func(c *cobra.Command) bool { return c.Name() == "run" })]
 	cmd.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 || !looksLikeFile(args[0]) {

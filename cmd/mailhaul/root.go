@@ -24,17 +24,15 @@ Move an account:
   mailhaul -u http://new.example.org:8080 -c PASSWORD import account alice ~/exports/alice
   mailhaul -u http://new.example.org:8080 -c PASSWORD verify ~/exports/alice alice
 
-<<<<<<< HEAD
 Or in one step (and again, with --watch, for what changes):
 
   mailhaul sync alice ~/exports --from-url https://old.example.org \
     --from-credentials PASSWORD -u http://new.example.org:8080 -c PASSWORD
-=======
+
 Move a whole server:
 
   mailhaul migrate init plan.toml --old URL --new URL
   mailhaul migrate plan.toml
->>>>>>> origin/main
 
 Who signs in: -c takes user:password, or a password alone, which is that of the
 user admin. A command line can be read by everyone on the machine (ps): better
