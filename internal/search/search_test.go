@@ -47,7 +47,7 @@ func snapshot(t testing.TB, ar *archive.Archive, letters map[string]string) {
 	for id, raw := range letters {
 		h, _, err := run.PutBlob(strings.NewReader(raw), int64(len(raw)))
 		must(t, err)
-		_, err = run.PutObject(account.Email, account.Object{"id": account.Marshal(id), "blobId": account.Marshal("b" + raw), "size": account.Marshal(len(raw)),
+		_, err = run.PutObject(account.Email, account.Object{"id": account.Marshal(id), "blobId": account.Marshal(fmt.Sprint("b", h)), "size": account.Marshal(len(raw)),
 			"receivedAt": account.Marshal(fmt.Sprintf("2020-01-%02dT00:00:00Z", len(id)))}, h)
 		must(t, err)
 	}
