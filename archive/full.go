@@ -28,7 +28,7 @@ func (e *FullError) Error() string {
 func (e *FullError) Unwrap() error { return e.Err }
 
 func newFullError(path string, err error) *FullError {
-	return &FullError{Path: path, Free: freeBytes(filepath.Dir(path)), Need: leastRoom, Err: err}
+	return &FullError{Path: path, Free: FreeBytes(filepath.Dir(path)), Need: leastRoom, Err: err}
 }
 
 func bytesText(n int64) string {

@@ -31,8 +31,8 @@ func syncNames(dir string) error {
 	return d.Sync()
 }
 
-// freeBytes is how much may be written to the file system of dir, -1 when unknown.
-func freeBytes(dir string) int64 {
+// FreeBytes is how much may be written to the file system of dir, -1 when unknown.
+func FreeBytes(dir string) int64 {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		return -1

@@ -22,8 +22,8 @@ func isReadOnly(err error) bool {
 // syncNames does nothing: NTFS journals the names.
 func syncNames(string) error { return nil }
 
-// freeBytes is how much may be written to the volume of dir, -1 when unknown.
-func freeBytes(dir string) int64 {
+// FreeBytes is how much may be written to the volume of dir, -1 when unknown.
+func FreeBytes(dir string) int64 {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err != nil {
 		return -1

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"mailhaul/account"
+	"mailhaul/archive"
 	"mailhaul/jmapclient"
 )
 
 const wholeNote = "check"
 
 // free is how many octets may be written in a directory, -1 when unknown.
-var free = freeBytes
+var free = archive.FreeBytes
 
 // CheckWhole looks at what is no single account's: the two servers, the disk
 // here, and how long it will take, from a short measurement. The accounts were

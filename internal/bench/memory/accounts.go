@@ -35,9 +35,9 @@ func measureAccounts(accounts int) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "mailhaul.exe")
-	if out, err := exec.Command("go", "build", "-o", binary, "mailhaul/cmd/mailhaul").CombinedOutput(); err != nil {
-		return fmt.Errorf("building mailhaul: %w\n%s", err, out)
+	binary, err := build(dir)
+	if err != nil {
+		return err
 	}
 	self, err := os.Executable()
 	if err != nil {

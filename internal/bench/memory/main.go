@@ -53,6 +53,15 @@ func main() {
 	}
 }
 
+// build makes the program that is measured.
+func build(dir string) (binary string, err error) {
+	binary = filepath.Join(dir, "mailhaul.exe")
+	if out, err := exec.Command("go", "build", "-o", binary, "mailhaul/cmd/mailhaul").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building mailhaul: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
 // measure runs the benchmark. The server is a process of its own: a process
 // counts as its own peak what its parent held when it was started (Linux
 // carries the old image's peak over exec), so the parent has to be small.
@@ -62,9 +71,9 @@ func measure(messages int) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "mailhaul.exe")
-	if out, err := exec.Command("go", "build", "-o", binary, "mailhaul/cmd/mailhaul").CombinedOutput(); err != nil {
-		return fmt.Errorf("building mailhaul: %w\n%s", err, out)
+	binary, err := build(dir)
+	if err != nil {
+		return err
 	}
 	s, err := startServer(messages)
 	if err != nil {
